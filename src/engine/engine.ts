@@ -1,0 +1,80 @@
+import type { Face } from './face.ts';
+import type { Image } from './image/image.ts';
+
+/** Parameters of the cascade; the defaults are those of mtcnn 0.1. */
+export interface DetectOptions {
+  /** Smallest face looked for, in pixels of the shorter side. Default 20. */
+  minFaceSize?: number;
+  /** Acceptance probability of P-, R- and O-Net. Default [0.6, 0.7, 0.7]. */
+  thresholds?: readonly [number, number, number];
+  /** Ratio between pyramid levels, 0 < f < 1. Default 0.709. */
+  scaleFactor?: number;
+}
+
+/** A name of the classifier and its probability. */
+export interface NameProbability {
+  readonly name: string;
+  readonly probability: number;
+}
+
+/** One embedding network, loaded and planned on the GPU. */
+export interface Embedder {
+  /** Manifest name, e.g. `facenet-vggface2`. */
+  readonly model: string;
+  /** Length of an embedding: 512 (FaceNet) or 2048. */
+  readonly dimensions: number;
+  /** The model card's cosine distance under which two faces match. */
+  readonly threshold: number;
+  /** One L2-normalised embedding per face, in order; faces are batched on the GPU. */
+  embed(image: Image, faces: readonly Face[]): Promise<Float32Array[]>;
+  /**
+   * The `top` most probable of the classifier's 8631 names for each face.
+   * @throws FacegraphError `ModelUnavailable` when this model has no classifier weights.
+   */
+  classify(image: Image, faces: readonly Face[], top: number): Promise<NameProbability[][]>;
+}
+
+/** An embedding matrix resident on the GPU, searched exactly by cosine distance. */
+export interface SearchIndex {
+  readonly dimensions: number;
+  readonly size: number;
+  /** Adds or replaces the row of `id`. The embedding must be L2-normalised. */
+  add(id: string, embedding: Float32Array): void;
+  /** Removes a row; false when the id is unknown. */
+  remove(id: string): boolean;
+  /** For each probe the `k` nearest rows, nearest first; cosine distance = 1 − cosine similarity. */
+  search(probes: readonly Float32Array[], k: number): Promise<{ id: string; distance: number }[][]>;
+  /** Frees the GPU memory. */
+  destroy(): void;
+}
+
+/** What the adapter is, for doctor, health and benches. */
+export interface AdapterSummary {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** True for lavapipe and SwiftShader. */
+  readonly software: boolean;
+  readonly features: readonly string[];
+  readonly subgroupSize: readonly [min: number, max: number];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** The whole inference engine over one GPU device. All calls may be made concurrently; the GPU serves them in order. */
+export interface Engine {
+  readonly adapter: AdapterSummary;
+  /**
+   * Every face of the image, best confidence first; empty when there is none.
+   * @throws FacegraphError `DeviceLost` when the GPU goes away meanwhile (the next call works on a new device).
+   */
+  detect(image: Image, options?: DetectOptions): Promise<Face[]>;
+  /**
+   * Loads (once) and returns an embedding model by manifest name.
+   * @throws FacegraphError `ModelUnavailable` without weights, `InvalidInput` for an unknown name.
+   */
+  embedder(model: string): Promise<Embedder>;
+  /** An empty search index. */
+  index(dimensions: number): SearchIndex;
+  /** Waits for work in flight, then frees everything. */
+  close(): Promise<void>;
+}

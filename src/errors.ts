@@ -1,0 +1,37 @@
+/** Every failure a caller can act on. Anything else is a bug and is masked at the API. */
+export type ErrorCode =
+  | 'UnsupportedImage'
+  | 'ImageTooLarge'
+  | 'NoFaceFound'
+  | 'MultipleFacesFound'
+  | 'FaceTooSmall'
+  | 'GalleryNotFound'
+  | 'IdentityNotFound'
+  | 'FaceNotFound'
+  | 'NameTaken'
+  | 'DuplicateFace'
+  | 'ModelMismatch'
+  | 'ModelUnavailable'
+  | 'WeightsInvalid'
+  | 'NoAdapter'
+  | 'DeviceLost'
+  | 'EngineBusy'
+  | 'InvalidInput'
+  | 'Unauthenticated'
+  | 'Forbidden';
+
+/**
+ * An expected failure: `code` for programs, `message` for people (one line, no internals),
+ * `details` for what a client needs to act on it, such as the boxes of the faces found.
+ */
+export class FacegraphError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, details: Record<string, unknown> = {}) {
+    super(message);
+    this.name = 'FacegraphError';
+    this.code = code;
+    this.details = details;
+  }
+}
