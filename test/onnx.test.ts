@@ -1,0 +1,212 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { expect, test } from 'vitest';
+import { type Layer, type Network, parameters, type Shape } from '../src/engine/network.ts';
+import { type Parameter, toOnnx } from '../src/engine/onnx.ts';
+import { evaluate } from './plain.ts';
+import { randomValues } from './random.ts';
+
+const W = { activation: 'none', bias: true } as const;
+
+/** Every operation and option of network.ts, over odd sizes. */
+const everything: Network = {
+  name: 'everything',
+  input: [13, 11, 3],
+  layers: [
+    {
+      op: 'conv',
+      name: 'c1',
+      x: 'input',
+      cin: 3,
+      cout: 5,
+      kernel: [3, 5],
+      stride: [2, 1],
+      pad: [1, 0, 2, 3],
+      ...W,
+      activation: 'prelu',
+    },
+    {
+      op: 'conv',
+      name: 'c2',
+      x: 'c1',
+      cin: 5,
+      cout: 5,
+      kernel: [1, 1],
+      stride: [1, 1],
+      pad: [0, 0, 0, 0],
+      ...W,
+      activation: 'relu',
+      residual: 'c1',
+    },
+    {
+      op: 'conv',
+      name: 'c3',
+      x: 'c2',
+      cin: 5,
+      cout: 7,
+      kernel: [3, 3],
+      stride: [1, 1],
+      pad: [1, 1, 1, 1],
+      ...W,
+      activation: 'sigmoid',
+    },
+    {
+      op: 'maxPool',
+      name: 'max ceil',
+      x: 'c3',
+      kernel: [3, 3],
+      stride: [2, 2],
+      pad: [0, 0, 0, 0],
+      ceil: true,
+    },
+    {
+      op: 'maxPool',
+      name: 'max valid',
+      x: 'c3',
+      kernel: [3, 2],
+      stride: [2, 2],
+      pad: [1, 0, 0, 0],
+      ceil: false,
+    },
+    {
+      op: 'averagePool',
+      name: 'average ceil',
+      x: 'c2',
+      kernel: [3, 3],
+      stride: [2, 2],
+      pad: [0, 0, 0, 0],
+      ceil: true,
+    },
+    {
+      op: 'averagePool',
+      name: 'average padded',
+      x: 'c2',
+      kernel: [3, 3],
+      stride: [2, 2],
+      pad: [1, 1, 1, 1],
+      ceil: false,
+    },
+    { op: 'concat', name: 'both', xs: ['max ceil', 'average ceil', 'max ceil'] },
+    {
+      op: 'conv',
+      name: 'narrow',
+      x: 'both',
+      cin: 19,
+      cout: 8,
+      kernel: [1, 1],
+      stride: [1, 1],
+      pad: [0, 0, 0, 0],
+      ...W,
+    },
+    {
+      op: 'conv',
+      name: 'shortcut',
+      x: 'both',
+      cin: 19,
+      cout: 8,
+      kernel: [1, 1],
+      stride: [1, 1],
+      pad: [0, 0, 0, 0],
+      ...W,
+    },
+    { op: 'globalAverage', name: 'squeeze', x: 'narrow' },
+    { op: 'dense', name: 'down', x: 'squeeze', cin: 8, cout: 2, ...W, activation: 'relu' },
+    { op: 'dense', name: 'up', x: 'down', cin: 2, cout: 8, ...W, activation: 'sigmoid' },
+    { op: 'gate', name: 'excited', x: 'narrow', gate: 'up', residual: 'shortcut' },
+    { op: 'dense', name: 'flat', x: 'excited', cin: 3 * 5 * 8, cout: 9, ...W, activation: 'prelu' },
+    { op: 'dense', name: 'logits', x: 'flat', cin: 9, cout: 6, ...W },
+    { op: 'l2normalize', name: 'unit', x: 'flat' },
+    { op: 'softmax', name: 'probabilities', x: 'logits' },
+  ],
+  outputs: ['unit', 'probabilities'],
+};
+
+const shape: Shape = [2, 13, 11, 3];
+const weights = randomWeights(everything.layers);
+const input = randomValues(
+  shape.reduce((a, b) => a * b),
+  1,
+);
+const expected = evaluate(everything, weights, { shape, data: input });
+
+function randomWeights(layers: readonly Layer[]): Map<string, Parameter> {
+  const list = layers.flatMap(parameters);
+  return new Map(
+    list.map(({ name, shape: s }, i) => [
+      name,
+      {
+        shape: s,
+        data: randomValues(
+          s.reduce((a, b) => a * b),
+          i + 2,
+        ),
+      },
+    ]),
+  );
+}
+
+async function run(model: Uint8Array, x: Float32Array, dims: Shape) {
+  const session = await InferenceSession.create(model, { executionProviders: ['cpu'] });
+  const result = await session.run({ input: new Tensor('float32', x, dims) });
+  await session.release();
+  return result;
+}
+
+function expectClose(y: Float32Array, r: Float32Array) {
+  expect(y.length).toBe(r.length);
+  const off = y.findIndex((v, i) => !(Math.abs(v - r[i]) <= 1e-5 + 1e-5 * Math.abs(r[i])));
+  expect(off, `value ${off}: ${y[off]} instead of ${r[off]}`).toBe(-1);
+}
+
+test.each(everything.layers.map(({ name }) => name))('onnxruntime agrees on %s', async (name) => {
+  const y = (await run(toOnnx(everything, weights, { outputs: [name] }), input, shape))[name];
+  const r = expected.get(name)!;
+  expect(y.dims).toEqual(r.shape);
+  expectClose(y.data as Float32Array, r.data);
+});
+
+test("outputs are the network's own unless named", async () => {
+  const y = await run(toOnnx(everything, weights), input, shape);
+  expect(Object.keys(y)).toEqual(['unit', 'probabilities']);
+});
+
+test('symbolic height and width', async () => {
+  const open: Network = {
+    ...everything,
+    name: 'open',
+    input: [0, 0, 3],
+    layers: everything.layers.slice(0, 4),
+    outputs: ['max ceil'],
+  };
+  const model = toOnnx(open, weights);
+  for (const dims of [
+    [1, 20, 9, 3],
+    [3, 12, 12, 3],
+  ] as const) {
+    const x = randomValues(
+      dims.reduce<number>((a, b) => a * b, 1),
+      99,
+    );
+    const r = evaluate(open, weights, { shape: dims, data: x }).get('max ceil')!;
+    const y = (await run(model, x, dims))['max ceil'];
+    expect(y.dims).toEqual(r.shape);
+    expectClose(y.data as Float32Array, r.data);
+  }
+});
+
+test('a fixed input refuses other sizes', async () => {
+  const model = toOnnx(everything, weights, { input: [2, 13, 11] });
+  await expect(run(model, input.subarray(0, input.length / 2), [1, 13, 11, 3])).rejects.toThrow(
+    /dimension/i,
+  );
+});
+
+test('a missing, misshapen or unknown tensor is named', () => {
+  const without = new Map(weights);
+  without.delete('c2/bias');
+  expect(() => toOnnx(everything, without)).toThrow('c2/bias is missing');
+  const other = new Map(weights).set('c2/bias', { shape: [4], data: new Float32Array(4) });
+  expect(() => toOnnx(everything, other)).toThrow('c2/bias is [4], expected [5]');
+  expect(() => toOnnx(everything, weights, { outputs: ['nowhere'] })).toThrow(
+    'everything has no layer nowhere',
+  );
+});
