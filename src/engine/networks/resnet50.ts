@@ -9,6 +9,8 @@ export interface ResNetVariant {
   /** Convolutions that batch norm follows have a bias of their own. */
   readonly bias: boolean;
   readonly pad1: Pad;
+  /** Padding of the first pool, ignored by its maximum. */
+  readonly poolPad: Pad;
   /** Classes of the classifier. */
   readonly classes: number;
 }
@@ -71,7 +73,7 @@ export function resnet50(variant: ResNetVariant, classifier: boolean): Network {
     x,
     kernel: [3, 3],
     stride: [2, 2],
-    pad: [0, 0, 0, 0],
+    pad: variant.poolPad,
     ceil: false,
   });
   x = 'pool1';
@@ -119,6 +121,7 @@ export function resnet50(variant: ResNetVariant, classifier: boolean): Network {
 
 /** TensorFlow's 'same' for a 7×7 stride 2 window over 224: 2 before, 3 after. */
 const SAME_7X7_S2: Pad = [2, 3, 3, 2];
+const NONE: Pad = [0, 0, 0, 0];
 
 export const SENET50_VGGFACE2: ResNetVariant = {
   name: 'senet50-vggface2',
@@ -126,6 +129,7 @@ export const SENET50_VGGFACE2: ResNetVariant = {
   epsilon: 1e-4,
   bias: false,
   pad1: SAME_7X7_S2,
+  poolPad: NONE,
   classes: 8631,
 };
 
@@ -135,5 +139,17 @@ export const RESNET50_VGGFACE2: ResNetVariant = {
   epsilon: 1e-3,
   bias: false,
   pad1: SAME_7X7_S2,
+  poolPad: NONE,
   classes: 8631,
+};
+
+/** The ImageNet model of keras-applications 1.0.7 and before, with our layer names. */
+export const RESNET50_IMAGENET: ResNetVariant = {
+  name: 'resnet50-imagenet',
+  squeezeExcite: false,
+  epsilon: 1e-3,
+  bias: true,
+  pad1: [3, 3, 3, 3],
+  poolPad: [1, 1, 1, 1],
+  classes: 1000,
 };
