@@ -1,0 +1,208 @@
+import { type Layout, type Lifetime, layOut } from '../gpu/arena.ts';
+import type { Scope, Step } from '../gpu/plan.ts';
+import { byteLength, dense, padded, type Tensor } from '../gpu/tensor.ts';
+import { conv } from '../kernels/conv.ts';
+import { gate } from '../kernels/gate.ts';
+import { globalAverage } from '../kernels/globalAverage.ts';
+import { copy, pool } from '../kernels/pool.ts';
+import { rows } from '../kernels/rows.ts';
+import { type Concat, type Layer, type Network, reads, type Shape, shapes } from './network.ts';
+import type { WeightBuffer } from './weightBuffer.ts';
+
+/** Where a tensor of the network lies: in storage of its own, or as channels of a concatenation. */
+interface Place {
+  readonly owner: string;
+  readonly channel: number;
+}
+
+/** The memory of one network at one input shape. */
+export interface NetworkLayout {
+  readonly network: Network;
+  readonly shapes: ReadonlyMap<string, Shape>;
+  readonly places: ReadonlyMap<string, Place>;
+  readonly arena: Layout;
+}
+
+/** A network ready to run: write `input`, encode `steps`, read `outputs`. */
+export interface NetworkPlan {
+  readonly steps: readonly Step[];
+  readonly input: Tensor;
+  readonly outputs: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * Lays out the tensors of a network for an input [N, H, W, C] by liveness. The parts of a
+ * concatenation are made in place, as channel slices of it, wherever a kernel that can write slices
+ * makes them and nothing else owns them.
+ */
+export function layOutNetwork(network: Network, input: Shape): NetworkLayout {
+  const known = shapes(network, input);
+  const places = placeTensors(network, known);
+  const lives = new Map<string, { first: number; last: number }>();
+  const touch = (name: string, at: number) => {
+    const owner = places.get(name)!.owner;
+    const life = lives.get(owner);
+    lives.set(owner, {
+      first: Math.min(life?.first ?? at, at),
+      last: Math.max(life?.last ?? at, at),
+    });
+  };
+  touch('input', -1);
+  network.layers.forEach((layer, at) => {
+    touch(layer.name, at);
+    for (const x of reads(layer)) touch(x, at);
+  });
+  for (const name of network.outputs) touch(name, network.layers.length);
+  const lifetimes: Lifetime[] = [...lives].map(([name, life]) => ({
+    name,
+    bytes: byteLength(known.get(name)!),
+    ...life,
+  }));
+  return { network, shapes: known, places, arena: layOut(lifetimes) };
+}
+
+function placeTensors(network: Network, known: ReadonlyMap<string, Shape>): Map<string, Place> {
+  const makers = new Map(network.layers.map((layer) => [layer.name, layer]));
+  const places = new Map<string, Place>([['input', { owner: 'input', channel: 0 }]]);
+  for (const layer of network.layers) places.set(layer.name, { owner: layer.name, channel: 0 });
+  for (const layer of network.layers) {
+    if (layer.op !== 'concat') continue;
+    let channel = 0;
+    for (const x of layer.xs) {
+      const width = known.get(x)![3];
+      const free = places.get(x)!.owner === x && canWriteSlice(makers.get(x));
+      if (free && channel % 4 === 0 && width % 4 === 0 && onlySlicesRead(network, x))
+        places.set(x, { owner: layer.name, channel });
+      channel += width;
+    }
+  }
+  return places;
+}
+
+function canWriteSlice(layer: Layer | undefined): boolean {
+  return layer?.op === 'conv' || layer?.op === 'maxPool' || layer?.op === 'averagePool';
+}
+
+/** Whether every reader of the tensor can read a channel slice. */
+function onlySlicesRead(network: Network, name: string): boolean {
+  if (network.outputs.includes(name)) return false;
+  return network.layers.every(
+    (layer) => !reads(layer).includes(name) || layer.op === 'concat' || canWriteSlice(layer),
+  );
+}
+
+/**
+ * Allocates nothing but uniforms: the plan works in `arena`, which must hold `layout.arena.bytes`.
+ * @throws Error naming the layer whose kernel cannot be launched.
+ */
+export async function planNetwork(
+  scope: Scope,
+  layout: NetworkLayout,
+  weights: WeightBuffer,
+  arena: GPUBuffer,
+): Promise<NetworkPlan> {
+  const tensor = (name: string): Tensor => {
+    const { owner, channel } = layout.places.get(name)!;
+    const stride = padded(layout.shapes.get(owner)![3]);
+    const offset = layout.arena.offsets.get(owner)!;
+    return { buffer: arena, offset, shape: layout.shapes.get(name)!, stride, channel };
+  };
+  const steps = await Promise.all(
+    layout.network.layers.map((layer) =>
+      layer.op === 'concat'
+        ? gather(scope, layout, layer, tensor)
+        : planLayer(scope, layer, weights, tensor).then((s) => [s]),
+    ),
+  );
+  return {
+    steps: steps.flat(),
+    input: tensor('input'),
+    outputs: new Map(layout.network.outputs.map((name) => [name, tensor(name)])),
+  };
+}
+
+function gather(
+  scope: Scope,
+  layout: NetworkLayout,
+  layer: Concat,
+  tensor: (name: string) => Tensor,
+): Promise<Step[]> {
+  const whole = tensor(layer.name);
+  let channel = whole.channel;
+  const copies: Promise<Step>[] = [];
+  for (const name of layer.xs) {
+    const x = tensor(name);
+    if (layout.places.get(name)!.owner !== layer.name)
+      copies.push(copy(scope, layer.name, x, { ...whole, shape: x.shape, channel }));
+    channel += x.shape[3];
+  }
+  return Promise.all(copies);
+}
+
+function planLayer(
+  scope: Scope,
+  layer: Exclude<Layer, Concat>,
+  weights: WeightBuffer,
+  tensor: (name: string) => Tensor,
+): Promise<Step> {
+  const label = layer.name;
+  const x = tensor(layer.x);
+  const y = tensor(layer.name);
+  switch (layer.op) {
+    case 'conv':
+      return conv(scope, {
+        ...weights.get(layer.name)!,
+        label,
+        x,
+        y,
+        residual: layer.residual === undefined ? undefined : tensor(layer.residual),
+        kernel: layer.kernel,
+        stride: layer.stride,
+        pad: [layer.pad[0], layer.pad[3]],
+        activation: layer.activation,
+      });
+    case 'dense':
+      return conv(scope, {
+        ...weights.get(layer.name)!,
+        label,
+        x: flatten(label, x),
+        y,
+        kernel: [1, 1],
+        stride: [1, 1],
+        pad: [0, 0],
+        activation: layer.activation,
+      });
+    case 'maxPool':
+    case 'averagePool':
+      return pool(scope, {
+        label,
+        kind: layer.op === 'maxPool' ? 'max' : 'average',
+        x,
+        y,
+        kernel: layer.kernel,
+        stride: layer.stride,
+        pad: [layer.pad[0], layer.pad[3]],
+      });
+    case 'globalAverage':
+      return globalAverage(scope, label, x, y);
+    case 'gate':
+      return gate(scope, {
+        label,
+        x,
+        gate: tensor(layer.gate),
+        residual: tensor(layer.residual),
+        y,
+      });
+    case 'l2normalize':
+      return rows(scope, label, 'l2', x, y);
+    case 'softmax':
+      return rows(scope, label, 'softmax', x, y);
+  }
+}
+
+function flatten(label: string, x: Tensor): Tensor {
+  const [n, h, w, c] = x.shape;
+  if (x.stride !== c && h * w > 1)
+    throw new Error(`dense ${label}: ${c} channels at stride ${x.stride} do not flatten`);
+  return dense(x.buffer, x.offset, [n, 1, 1, h * w * c]);
+}

@@ -1,0 +1,63 @@
+import type { Gpu } from '../gpu/device.ts';
+import { type Scope, storage } from '../gpu/plan.ts';
+import { padded } from '../gpu/tensor.ts';
+import { type ConvWeights, convLanes, packWeights } from '../kernels/conv.ts';
+import { type Network, parameters } from './network.ts';
+
+/** A parameter tensor on the CPU. */
+export interface Parameter {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** A network's parameters on the GPU, by layer name, all in one buffer. */
+export type WeightBuffer = ReadonlyMap<string, ConvWeights>;
+
+const ALIGNMENT = 256;
+
+/**
+ * Packs the parameters of every layer for the kernels and uploads them.
+ * @throws Error naming a parameter that is missing or misshapen.
+ */
+export function uploadWeights(
+  scope: Scope,
+  network: Network,
+  tensors: ReadonlyMap<string, Parameter>,
+): WeightBuffer {
+  const parts: { layer: string; slot: keyof ConvWeights; data: Float32Array }[] = [];
+  for (const layer of network.layers)
+    for (const { name, shape } of parameters(layer)) {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new Error(`${network.name}: parameter ${name} is missing`);
+      if (String(tensor.shape) !== String(shape))
+        throw new Error(`${network.name}: ${name} is [${tensor.shape}], not [${shape}]`);
+      const slot = name.slice(layer.name.length + 1) as keyof ConvWeights;
+      const data = slot === 'weight' ? pack(scope.gpu, tensor) : widen(tensor.data);
+      parts.push({ layer: layer.name, slot, data });
+    }
+  const spans = parts.map((p) => Math.ceil(p.data.byteLength / ALIGNMENT) * ALIGNMENT);
+  const bytes = spans.reduce((sum, span) => sum + span, 0);
+  const buffer = storage(scope, bytes, `${network.name} weights`);
+  const weights = new Map<string, Partial<Record<keyof ConvWeights, GPUBufferBinding>>>();
+  let offset = 0;
+  parts.forEach(({ layer, slot, data }, i) => {
+    scope.gpu.device.queue.writeBuffer(buffer, offset, data as Float32Array<ArrayBuffer>);
+    const entry = weights.get(layer) ?? {};
+    entry[slot] = { buffer, offset, size: data.byteLength };
+    weights.set(layer, entry);
+    offset += spans[i];
+  });
+  return weights as Map<string, ConvWeights>;
+}
+
+function pack(gpu: Gpu, { shape, data }: Parameter): Float32Array {
+  const [cin, cout] = shape.slice(-2);
+  const taps = shape.slice(0, -2).reduce((product, n) => product * n, 1);
+  return packWeights(data, taps, cin, cout, convLanes(gpu));
+}
+
+function widen(values: Float32Array): Float32Array {
+  const wide = new Float32Array(padded(values.length));
+  wide.set(values);
+  return wide;
+}

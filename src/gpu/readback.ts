@@ -1,0 +1,61 @@
+import { FacegraphError } from '../errors.ts';
+import type { Gpu } from './device.ts';
+
+/** A part of a buffer to bring back. */
+export interface Source {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  /** Bytes, a multiple of 4. */
+  readonly size: number;
+}
+
+/**
+ * Encodes with `record`, submits, and brings the sources back in one map.
+ * @throws FacegraphError `DeviceLost` when the device goes away; Error with Dawn's message when
+ * the commands are invalid.
+ */
+export async function submitAndRead(
+  gpu: Gpu,
+  record: (encoder: GPUCommandEncoder) => void,
+  sources: readonly Source[],
+): Promise<ArrayBuffer[]> {
+  if (gpu.lost) throw lost();
+  if (gpu.fault) throw new Error(`GPU commands are invalid: ${gpu.fault}`);
+  const { device } = gpu;
+  const total = sources.reduce((sum, s) => sum + s.size, 0);
+  device.pushErrorScope('validation');
+  const encoder = device.createCommandEncoder();
+  record(encoder);
+  const staging = device.createBuffer({
+    size: total,
+    usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+  });
+  let at = 0;
+  for (const s of sources) {
+    encoder.copyBufferToBuffer(s.buffer, s.offset, staging, at, s.size);
+    at += s.size;
+  }
+  device.queue.submit([encoder.finish()]);
+  const invalid = device.popErrorScope();
+  try {
+    await staging.mapAsync(GPUMapMode.READ);
+  } catch (cause) {
+    const error = await invalid.catch(() => null);
+    if (error) throw new Error(`GPU commands are invalid: ${error.message}`, { cause });
+    throw lost();
+  }
+  const error = await invalid;
+  if (error) throw new Error(`GPU commands are invalid: ${error.message}`);
+  const whole = staging.getMappedRange().slice(0);
+  staging.destroy();
+  let from = 0;
+  return sources.map((s) => {
+    const part = whole.slice(from, from + s.size);
+    from += s.size;
+    return part;
+  });
+}
+
+function lost(): FacegraphError {
+  return new FacegraphError('DeviceLost', 'the GPU device was lost; try again');
+}
