@@ -8,12 +8,7 @@ import {
   parameters,
 } from './network.ts';
 import { type Attributes, floats, type Graph, integers, model, node } from './onnxGraph.ts';
-
-/** A parameter tensor: row-major f32. */
-export interface Parameter {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
+import type { Parameter } from './weightBuffer.ts';
 
 /** Lengths of the input's axes; a string leaves the axis open under that name. */
 export type OnnxInput = readonly [n: number | string, h: number | string, w: number | string];
