@@ -1,0 +1,76 @@
+import { FacegraphError } from '../../errors.ts';
+import { readHeader } from './header.ts';
+import type { Image } from './image.ts';
+import { createPool, type Pool, WorkerFailure } from './pool.ts';
+import type { DecodeAnswer, DecodeRequest } from './worker.ts';
+
+/** What a caller may send; both are checked before anything is allocated or decoded. */
+export interface ImageLimits {
+  readonly maxBytes: number;
+  readonly maxPixels: number;
+}
+
+/** 10 MB and 40 megapixels. */
+export const DEFAULT_LIMITS: ImageLimits = { maxBytes: 10_000_000, maxPixels: 40_000_000 };
+
+const THREADS = 2;
+// JPEG's own limit; a PNG beyond it is no photograph, and overflows the arithmetic of pngjs.
+const MAX_SIDE = 65_535;
+
+let pool: Pool<DecodeRequest, DecodeAnswer> | undefined;
+
+/**
+ * Decodes a JPEG (baseline or progressive; grey, YCbCr, RGB, CMYK, YCCK) or a PNG (any kind) in a worker thread and turns
+ * it upright by its EXIF orientation. Transparency is laid over white; colour profiles are ignored. The bytes are
+ * copied to the worker, since a transfer would take them from the caller; the pixels come back without a copy.
+ * @throws FacegraphError `ImageTooLarge` or `UnsupportedImage`, with the reason in one line.
+ */
+export async function decodeImage(
+  bytes: Uint8Array,
+  limits: ImageLimits = DEFAULT_LIMITS,
+): Promise<Image> {
+  if (bytes.length > limits.maxBytes) {
+    throw tooLarge(`${millions(bytes.length)} MB`, `${millions(limits.maxBytes)} MB`);
+  }
+  const header = readHeader(bytes);
+  const { width, height } = header;
+  const pixels = width * height;
+  if (pixels > limits.maxPixels) {
+    throw tooLarge(`${width}x${height} pixels`, `${millions(limits.maxPixels)} megapixels`);
+  }
+  if (Math.max(width, height) > MAX_SIDE) {
+    throw tooLarge(`${width}x${height} pixels`, `${MAX_SIDE} pixels a side`);
+  }
+  // One budget for all threads: pictures at the limit are decoded one at a time (1.4 GB each in jpeg-js).
+  pool ??= createPool(new URL('./worker.mjs', import.meta.url), THREADS, DEFAULT_LIMITS.maxPixels);
+  // Not slice(), which on a Buffer is a view.
+  const copy = new Uint8Array(bytes);
+  const job = {
+    request: { bytes: copy, header },
+    transfer: [copy.buffer],
+    cost: pixels,
+    // Four times what a slow core needs for the dearest kinds (0.5 s a megapixel).
+    timeout: 5_000 + pixels / 500,
+  };
+  const answer = await pool.run(job).catch((error: Error) => {
+    if (!(error instanceof WorkerFailure)) throw error;
+    throw new FacegraphError('UnsupportedImage', `the decoder ${error.message} on this image`);
+  });
+  if ('image' in answer) return answer.image;
+  throw new FacegraphError(answer.code, answer.message);
+}
+
+/** Waits for pictures being decoded, then ends the worker threads. A later `decodeImage` starts new ones. */
+export async function closeDecoder(): Promise<void> {
+  const closing = pool;
+  pool = undefined;
+  await closing?.close();
+}
+
+function tooLarge(what: string, limit: string): FacegraphError {
+  return new FacegraphError('ImageTooLarge', `the image has ${what}; the limit is ${limit}`);
+}
+
+function millions(n: number): string {
+  return String(Math.ceil(n / 1e4) / 100);
+}
