@@ -21,9 +21,14 @@ const NETWORKS: Record<string, (classifier: boolean) => readonly Network[]> = {
 /** Names a manifest may give as its network. */
 export const NETWORK_NAMES = Object.keys(NETWORKS);
 
+/** The networks of a manifest: one, or the three of MTCNN. */
+export function networksOf(network: string, classifier: boolean): readonly Network[] {
+  return NETWORKS[network](classifier);
+}
+
 /** The layers with weights of a manifest's network, in order. */
 export function layersOf(network: string, classifier: boolean): readonly WeightedLayer[] {
-  return NETWORKS[network](classifier).flatMap(({ layers }) => layers.filter(isWeighted));
+  return networksOf(network, classifier).flatMap(({ layers }) => layers.filter(isWeighted));
 }
 
 function isWeighted(layer: Layer): layer is WeightedLayer {

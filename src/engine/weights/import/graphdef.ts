@@ -44,12 +44,12 @@ export function readGraphDef(bytes: Uint8Array): Tensors {
     const parts = [...fields(bytesOf(node))];
     const name = textOf(parts, NODE.name);
     if (textOf(parts, NODE.op) !== 'Const' || !VARIABLE.test(name)) continue;
-    tensors.set(name, tensorOf(name, valueOf(parts)));
+    tensors.set(name, tensorOf(name, constantOf(parts)));
   }
   return tensors;
 }
 
-function valueOf(parts: readonly Field[]): Uint8Array {
+function constantOf(parts: readonly Field[]): Uint8Array {
   for (const attribute of parts) {
     if (attribute.id !== NODE.attribute) continue;
     const entry = [...fields(bytesOf(attribute))];
