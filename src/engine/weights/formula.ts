@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { File, type Group, ready } from 'h5wasm/node';
 import { published } from './fold.ts';
-import { FORMULA_ATTRIBUTE, kerasVggfaceNames } from './import/keras.ts';
+import { FORMULA_ATTRIBUTE } from './import/keras.ts';
+import { kerasVggfaceNames } from './import/kerasVggface.ts';
 import { importWeights } from './importers.ts';
 import { layersOf } from './layersOf.ts';
 import { sizeOf, type Tensor, type Tensors } from './tensor.ts';
@@ -42,9 +43,9 @@ export async function writeFormula(
   try {
     file.create_attribute(FORMULA_ATTRIBUTE, 1);
     const layers = kerasLayers(model, classifier);
-    file.create_attribute('layer_names', [...layers.keys()]);
-    file.create_attribute('backend', 'tensorflow');
-    file.create_attribute('keras_version', '2.0.8');
+    writeNames(file, 'layer_names', ['input_1', ...layers.keys()]);
+    // Layers without weights have an empty list, which h5py types as numbers.
+    file.create_group('input_1').create_attribute('weight_names', new Float64Array(0), [0]);
     for (const [layer, weights] of layers) writeLayer(file, layer, weights);
   } finally {
     file.close();
@@ -77,7 +78,7 @@ function kerasLayers(model: FormulaModel, classifier: boolean): Map<string, Map<
 
 function writeLayer(file: File, layer: string, weights: Map<string, number[]>): void {
   const group = groupAt(file, layer.split('/'));
-  group.create_attribute('weight_names', [...weights.keys()]);
+  writeNames(group, 'weight_names', [...weights.keys()]);
   for (const [name, shape] of weights) {
     const parts = name.split('/');
     const dataset = parts.pop()!;
@@ -86,9 +87,16 @@ function writeLayer(file: File, layer: string, weights: Map<string, number[]>): 
   }
 }
 
+/** Byte strings of one length, as h5py writes them. */
+function writeNames(group: Group, attribute: string, names: readonly string[]): void {
+  const length = Math.max(...names.map((name) => name.length));
+  group.create_attribute(attribute, [...names], [names.length], `S${length}`);
+}
+
 function groupAt(root: Group, parts: readonly string[]): Group {
   return parts.reduce(
-    (group, part) => (group.get(part) as Group | null) ?? group.create_group(part),
+    (group, part) =>
+      group.keys().includes(part) ? (group.get(part) as Group) : group.create_group(part),
     root,
   );
 }

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { FacegraphError } from '../../errors.ts';
 import { fold, type SourceNames } from './fold.ts';
 import { facenetNames, readGraphDef } from './import/graphdef.ts';
-import { kerasVggfaceNames, readKeras } from './import/keras.ts';
 import { kerasApplicationsNames } from './import/kerasApplications.ts';
+import { kerasVggfaceNames } from './import/kerasVggface.ts';
 import { arrangeMtcnn, mtcnnNames } from './import/mtcnn.ts';
 import { readTfjs } from './import/tfjs.ts';
 import { layersOf, type WeightedLayer } from './layersOf.ts';
@@ -36,7 +36,11 @@ const IMPORTERS: Record<ImporterName, Importer> = {
     read: async ([path]) => genuine(readGraphDef(await readFile(path))),
     namesOf: facenetNames,
   },
-  'keras-vggface': { read: ([path]) => readKeras(path), namesOf: kerasVggfaceNames },
+  'keras-vggface': {
+    // Loaded when needed: compiling HDF5 takes longer than all the rest of a warm start.
+    read: async ([path]) => (await import('./import/keras.ts')).readKeras(path),
+    namesOf: kerasVggfaceNames,
+  },
   'keras-applications-tfjs': {
     read: async (paths) => genuine(await readShards(paths)),
     namesOf: kerasApplicationsNames,
