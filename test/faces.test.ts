@@ -8,10 +8,10 @@ import type { Image } from '../src/engine/image/image.ts';
 import { classify } from '../src/faces/classify.ts';
 import { cosineDistance, isMatch } from '../src/faces/distance.ts';
 import { identify } from '../src/faces/identify.ts';
-import { identityOf, loadKnown } from '../src/faces/known.ts';
+import { identityOf, listKnown, loadKnown } from '../src/faces/known.ts';
 import { expandFolders, photographs } from '../src/faces/photographs.ts';
 import { verify } from '../src/faces/verify.ts';
-import { doubleEngine, squares } from './double.ts';
+import { doubleEngine, squares } from './support/doubleEngine.ts';
 
 const RED = [200, 10, 0] as const;
 const GREEN = [0, 200, 10] as const;
@@ -126,7 +126,11 @@ describe('known folders', () => {
 
   it('knows every face of every image and lists the files that gave none', async () => {
     const engine = doubleEngine();
-    const known = await loadKnown(engine, await engine.embedder('double'), join(folder, 'known'));
+    const known = await loadKnown(
+      engine,
+      await engine.embedder('double'),
+      await listKnown(join(folder, 'known')),
+    );
     const counts: Record<string, number> = {};
     for (const { identity } of known.faces.values()) counts[identity] = (counts[identity] ?? 0) + 1;
     expect(counts).toEqual({ Red_Rose: 3, 'Green Leaf': 2 });
@@ -145,7 +149,8 @@ describe('known folders', () => {
   ])('refuses %s and keeps no index', async (name, reason) => {
     const engine = doubleEngine();
     const embedder = await engine.embedder('double');
-    await expect(loadKnown(engine, embedder, join(folder, name))).rejects.toMatchObject({
+    const load = async () => loadKnown(engine, embedder, await listKnown(join(folder, name)));
+    await expect(load()).rejects.toMatchObject({
       code: 'InvalidInput',
       message: expect.stringMatching(reason),
     });
@@ -157,7 +162,7 @@ describe('identify', () => {
   it('names the nearest identity by its best face, each once, and says unknown', async () => {
     const engine = doubleEngine();
     const embedder = await engine.embedder('double');
-    const known = await loadKnown(engine, embedder, join(folder, 'known'));
+    const known = await loadKnown(engine, embedder, await listKnown(join(folder, 'known')));
     const probe = squares(RED, BLUE);
     const embeddings = await embedder.embed(probe, await engine.detect(probe));
     const options = { top: 5, threshold: 0.1 };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Face } from '../engine/face.ts';
 import { type Identification, identify as identifyFaces } from '../faces/identify.ts';
-import { type KnownFace, type KnownFaces, loadKnown } from '../faces/known.ts';
+import { type KnownFace, type KnownFaces, listKnown, loadKnown } from '../faces/known.ts';
 import { type Photograph, readPhotograph } from '../faces/photographs.ts';
 import { type Album, openAlbum } from './album.ts';
 import { eachPhotograph } from './batch.ts';
@@ -43,11 +43,12 @@ export function registerIdentify(program: Command): void {
 
 async function identify(paths: string[], options: Options): Promise<void> {
   const album = await openAlbum(options.out);
+  const folder = await listKnown(options.known);
   await withEngine(async (engine) => {
     const embedder = await engine.embedder(options.model);
     const detect = detectOptions(options);
     const threshold = options.threshold ?? embedder.threshold;
-    const known = await loadKnown(engine, embedder, options.known, {
+    const known = await loadKnown(engine, embedder, folder, {
       detect,
       progress: (done, total, path) => progress('known face', done, total, path),
     }).finally(clearProgress);

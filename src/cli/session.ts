@@ -1,18 +1,13 @@
 import type { Engine } from '../engine/engine.ts';
-import { closeDecoder } from '../engine/image/decode.ts';
 
-/** Opens the engine, hands it to `work`, and closes it and the decoder whatever happens. */
+/** Opens the engine, hands it to `work`, and closes it whatever happens. */
 export async function withEngine(work: (engine: Engine) => Promise<void>): Promise<void> {
+  // Loaded here and not above: `--help` and usage errors must not wait for the GPU library.
+  const { openEngine } = await import('../engine/openEngine.ts');
+  const engine = await openEngine();
   try {
-    // Loaded here and not above: `--help` and usage errors must not wait for the GPU library.
-    const { openEngine } = await import('../engine/openEngine.ts');
-    const engine = await openEngine();
-    try {
-      await work(engine);
-    } finally {
-      await engine.close();
-    }
+    await work(engine);
   } finally {
-    await closeDecoder();
+    await engine.close();
   }
 }

@@ -31,12 +31,15 @@ export function registerVerify(program: Command): void {
 
 async function verify(pathA: string, pathB: string, options: Options): Promise<void> {
   const album = await openAlbum(options.out);
+  const [a, b] = await Promise.all([read(pathA), read(pathB)]);
   await withEngine(async (engine) => {
-    const [a, b] = await Promise.all([read(pathA), read(pathB)]);
     const embedder = await engine.embedder(options.model);
     const result = await verifyImages(engine, embedder, a.image, b.image, {
       threshold: options.threshold,
       detect: detectOptions(options),
+    }).catch((error) => {
+      const which = error instanceof FacegraphError ? error.details.image : undefined;
+      throw which ? inFile(which === 'a' ? pathA : pathB, error) : error;
     });
     if (options.json) print(JSON.stringify(document(result)));
     else print(text(result));
@@ -49,9 +52,13 @@ async function read(path: string): Promise<Photograph> {
   try {
     return { path, image: await readPhotograph(path) };
   } catch (error) {
-    if (!(error instanceof FacegraphError)) throw error;
-    throw new FacegraphError(error.code, `${path}: ${error.message}`, error.details);
+    throw inFile(path, error);
   }
+}
+
+function inFile(path: string, error: unknown): unknown {
+  if (!(error instanceof FacegraphError)) return error;
+  return new FacegraphError(error.code, `${path}: ${error.message}`, error.details);
 }
 
 function document({ model, threshold, pairs }: Verification): object {

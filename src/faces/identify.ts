@@ -66,7 +66,7 @@ function distinct<F extends { readonly identity: string }>(
   for (const { id, distance } of hits) {
     const face = known.get(id);
     if (face && !best.has(face.identity))
-      best.set(face.identity, { identity: face.identity, face, distance });
+      best.set(face.identity, { identity: face.identity, face, distance: Math.max(0, distance) });
     if (best.size === top) break;
   }
   return [...best.values()];

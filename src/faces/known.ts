@@ -13,6 +13,12 @@ export interface KnownFace {
   readonly face: Face;
 }
 
+/** The image files of a known folder. */
+export interface KnownFolder {
+  readonly directory: string;
+  readonly paths: readonly string[];
+}
+
 /** A known folder, embedded and resident on the GPU. The owner destroys the index. */
 export interface KnownFaces {
   readonly index: SearchIndex;
@@ -41,18 +47,33 @@ export function identityOf(directory: string, path: string): string {
 }
 
 /**
- * Detects and embeds every face of every image of a folder laid out as `DIR/Name/*.jpg` or
- * `DIR/Name (1).jpg`, and puts the embeddings into a search index. Files that cannot be used are
- * listed in `problems`.
- * @throws FacegraphError `InvalidInput` when the folder is missing, holds no image, or no face.
+ * Lists a folder laid out as `DIR/Name/*.jpg` or `DIR/Name (1).jpg`.
+ * @throws FacegraphError `InvalidInput` when it is missing, no folder, or holds no image.
+ */
+export async function listKnown(directory: string): Promise<KnownFolder> {
+  const info = await stat(directory).catch(() => undefined);
+  if (!info) throw new FacegraphError('InvalidInput', `no such folder: ${directory}`);
+  if (!info.isDirectory()) throw new FacegraphError('InvalidInput', `not a folder: ${directory}`);
+  const paths = await imagesBelow(directory);
+  if (paths.length === 0)
+    throw new FacegraphError(
+      'InvalidInput',
+      `no images in ${directory}: expected Name/*.jpg or "Name (1).jpg"`,
+    );
+  return { directory, paths };
+}
+
+/**
+ * Detects and embeds every face of every image of a known folder, and puts the embeddings into a
+ * search index. Files that cannot be used are listed in `problems`.
+ * @throws FacegraphError `InvalidInput` when no image has a face.
  */
 export async function loadKnown(
   engine: Engine,
   embedder: Embedder,
-  directory: string,
+  { directory, paths }: KnownFolder,
   options: KnownOptions = {},
 ): Promise<KnownFaces> {
-  const paths = await knownImages(directory);
   const index = engine.index(embedder.dimensions);
   const faces = new Map<string, KnownFace>();
   const problems: UnreadablePhotograph[] = [];
@@ -87,17 +108,4 @@ export async function loadKnown(
     index.destroy();
     throw error;
   }
-}
-
-async function knownImages(directory: string): Promise<string[]> {
-  const info = await stat(directory).catch(() => undefined);
-  if (!info) throw new FacegraphError('InvalidInput', `no such folder: ${directory}`);
-  if (!info.isDirectory()) throw new FacegraphError('InvalidInput', `not a folder: ${directory}`);
-  const paths = await imagesBelow(directory);
-  if (paths.length === 0)
-    throw new FacegraphError(
-      'InvalidInput',
-      `no images in ${directory}: expected Name/*.jpg or "Name (1).jpg"`,
-    );
-  return paths;
 }

@@ -48,7 +48,7 @@ export async function verify(
     ).map(async ([which, image]) => {
       const faces = await engine.detect(image, options.detect);
       if (faces.length === 0)
-        throw new FacegraphError('NoFaceFound', `no face found in image ${which.toUpperCase()}`, {
+        throw new FacegraphError('NoFaceFound', 'no face found', {
           image: which,
         });
       const embeddings = await embedder.embed(image, faces);

@@ -1,6 +1,6 @@
-import type { Embedder, Engine, SearchIndex } from '../src/engine/engine.ts';
-import type { Face } from '../src/engine/face.ts';
-import type { Image } from '../src/engine/image/image.ts';
+import type { Embedder, Engine, SearchIndex } from '../../src/engine/engine.ts';
+import type { Face } from '../../src/engine/face.ts';
+import type { Image } from '../../src/engine/image/image.ts';
 
 /**
  * A TEST DOUBLE of the engine, for tests of what is decided with its answers. Its "photographs"
