@@ -1,0 +1,10 @@
+import type { Service } from '../faces/galleries.ts';
+import type { Key } from '../faces/keys.ts';
+
+/** What every resolver gets. */
+export interface Context extends Service {
+  /** The key of the request; null without a valid one. */
+  readonly key: Key | null;
+  /** The embedded database or a server. */
+  readonly databaseKind: 'PGlite' | 'PostgreSQL';
+}

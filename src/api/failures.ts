@@ -1,0 +1,96 @@
+import type { Face } from '../engine/face.ts';
+import { type ErrorCode, FacegraphError } from '../errors.ts';
+import { builder } from './builder.ts';
+import { DetectedFace } from './picture.ts';
+
+/** What every failure offers to a client that does not know its type. */
+const Failure = builder.interfaceRef<FacegraphError>('Failure').implement({
+  description: 'An expected failure that the client can act on. `__typename` says which.',
+  fields: (t) => ({
+    message: t.exposeString('message', { description: 'One line for people.' }),
+  }),
+});
+
+// The domain throws one class with a code; the errors plugin tells classes apart. So each GraphQL
+// type gets a class whose instances are the errors of its code.
+function withCode(code: ErrorCode) {
+  return class extends FacegraphError {
+    static override [Symbol.hasInstance](error: unknown): boolean {
+      return error instanceof FacegraphError && error.code === code;
+    }
+  };
+}
+
+function failure(code: ErrorCode, description: string) {
+  const type = withCode(code);
+  builder.objectType(type, { name: code, description, interfaces: [Failure] });
+  return type;
+}
+
+export const UnsupportedImage = failure(
+  'UnsupportedImage',
+  'The bytes are no JPEG or PNG that can be decoded. Convert the image and send it again.',
+);
+export const ImageTooLarge = failure(
+  'ImageTooLarge',
+  'The image has too many bytes or pixels. Send a smaller one.',
+);
+export const NoFaceFound = failure(
+  'NoFaceFound',
+  'No face was detected in an image that needs one.',
+);
+export const GalleryNotFound = failure('GalleryNotFound', 'There is no such gallery.');
+export const IdentityNotFound = failure('IdentityNotFound', 'There is no such identity.');
+export const FaceNotFound = failure('FaceNotFound', 'There is no such face.');
+export const NameTaken = failure(
+  'NameTaken',
+  'The name of a gallery, or the external id of an identity, is in use.',
+);
+export const ModelUnavailable = failure(
+  'ModelUnavailable',
+  'The weights of the model are not on the server. The message has the command that gets them.',
+);
+export const DeviceLost = failure('DeviceLost', 'The GPU went away meanwhile. Send it again.');
+export const EngineBusy = failure('EngineBusy', 'Too much work is waiting. Try again later.');
+export const InvalidInput = failure('InvalidInput', 'An argument is outside of what is allowed.');
+
+export const DuplicateFace = withCode('DuplicateFace');
+builder.objectType(DuplicateFace, {
+  name: 'DuplicateFace',
+  description: 'The gallery holds this face of this photograph already.',
+  interfaces: [Failure],
+  fields: (t) => ({
+    existing: t.prismaField({
+      type: 'Face',
+      nullable: true,
+      description: 'The face enrolled before; null when it was deleted meanwhile.',
+      resolve: (query, { details }, _args, { db }) =>
+        db.face.findUnique({ ...query, where: { id: String(details.faceId) } }),
+    }),
+  }),
+});
+
+export const MultipleFacesFound = withCode('MultipleFacesFound');
+builder.objectType(MultipleFacesFound, {
+  name: 'MultipleFacesFound',
+  description:
+    'The photograph shows several people. Repeat the call with the index of one of them.',
+  interfaces: [Failure],
+  fields: (t) => ({
+    faces: t.field({
+      type: [DetectedFace],
+      description: 'The faces found, in the order that their indexes count.',
+      resolve: ({ details }) =>
+        (details.faces as readonly Face[]).map((face, index) => ({ ...face, index })),
+    }),
+  }),
+});
+
+/** Whatever may happen to an image on its way through decoder and engine. */
+export const IMAGE_FAILURES = [
+  UnsupportedImage,
+  ImageTooLarge,
+  InvalidInput,
+  DeviceLost,
+  EngineBusy,
+];

@@ -1,0 +1,126 @@
+import { createGallery, deleteGallery } from '../faces/galleries.ts';
+import { cosineThreshold } from './arguments.ts';
+import { builder, pageCost } from './builder.ts';
+import { GalleryNotFound, InvalidInput, ModelUnavailable, NameTaken } from './failures.ts';
+
+/** How a client names a gallery. */
+export const GalleryBy = builder.inputType('GalleryBy', {
+  description: 'A gallery, by one of the two.',
+  isOneOf: true,
+  fields: (t) => ({
+    id: t.globalID({ for: [GalleryNode], description: 'Its node id.' }),
+    name: t.string({ description: 'Its name.' }),
+  }),
+});
+
+/** The database's way to say the same. */
+export function galleryBy({ id, name }: typeof GalleryBy.$inferInput) {
+  return { id: id?.id, name };
+}
+
+/** A collection of people. */
+export const GalleryNode = builder.prismaNode('Gallery', {
+  id: { field: 'id', description: 'Node id.' },
+  authScopes: { $any: { galleryRead: true, galleryWrite: true } },
+  fields: (t) => ({
+    name: t.exposeString('name'),
+    model: t.exposeString('model'),
+    threshold: t.exposeFloat('threshold', { nullable: true }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    faceCount: t.int({
+      description: 'Faces that `identify` compares with.',
+      resolve: ({ id }, _args, { indexes }) => indexes.size(id),
+    }),
+    identities: t.relatedConnection(
+      'identities',
+      {
+        description: 'The people of the gallery, in the order they were entered.',
+        authScopes: { galleryRead: true },
+        cursor: 'id',
+        totalCount: true,
+        complexity: pageCost,
+        query: { orderBy: { id: 'asc' } },
+      },
+      { name: 'IdentityConnection' },
+      { name: 'IdentityEdge' },
+    ),
+  }),
+});
+
+const DeletedGallery = builder.objectRef<{ id: string; name: string }>('DeletedGallery').implement({
+  description: 'What is left of a deleted gallery.',
+  fields: (t) => ({
+    id: t.globalID({
+      description: 'The id it had.',
+      resolve: ({ id }) => ({ type: 'Gallery', id }),
+    }),
+    name: t.exposeString('name', { description: 'The name it had, free again.' }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  gallery: t.prismaField({
+    type: 'Gallery',
+    nullable: true,
+    description: 'One gallery; null when there is none of this id or name. Scope `gallery:read`.',
+    authScopes: { galleryRead: true },
+    args: { by: t.arg({ type: GalleryBy, required: true, description: 'Which one.' }) },
+    resolve: (query, _root, { by }, { db }) => {
+      const { id, name } = galleryBy(by);
+      return db.gallery.findFirst({ ...query, where: id ? { id } : { name: name ?? '' } });
+    },
+  }),
+  galleries: t.prismaConnection(
+    {
+      type: 'Gallery',
+      cursor: 'id',
+      description: 'Every gallery, oldest first. Scope `gallery:read`.',
+      authScopes: { galleryRead: true },
+      complexity: pageCost,
+      totalCount: (_root, _args, { db }) => db.gallery.count(),
+      resolve: (query, _root, _args, { db }) =>
+        db.gallery.findMany({ ...query, orderBy: { id: 'asc' } }),
+    },
+    { name: 'GalleryConnection' },
+    { name: 'GalleryEdge' },
+  ),
+}));
+
+builder.mutationFields((t) => ({
+  createGallery: t.prismaField({
+    type: 'Gallery',
+    description: 'Makes an empty gallery. Scope `gallery:write`.',
+    authScopes: { galleryWrite: true },
+    errors: { types: [NameTaken, ModelUnavailable, InvalidInput] },
+    args: {
+      name: t.arg.string({ required: true, description: 'Unique, 1 to 200 characters.' }),
+      model: t.arg.string({
+        required: true,
+        defaultValue: 'facenet-vggface2',
+        description: 'Embedding model, one of `models`. It cannot be changed later.',
+      }),
+      threshold: t.arg.float({
+        description: "Cosine distance up to which a face matches; the model's own when absent.",
+      }),
+    },
+    resolve: async (query, _root, args, context) => {
+      const threshold = cosineThreshold(args.threshold);
+      const { id } = await createGallery(context, { ...args, threshold });
+      return context.db.gallery.findUniqueOrThrow({ ...query, where: { id } });
+    },
+  }),
+  deleteGallery: t.field({
+    type: DeletedGallery,
+    description: 'Deletes a gallery with everybody in it, for good. Scope `gallery:write`.',
+    authScopes: { galleryWrite: true },
+    errors: { types: [GalleryNotFound, InvalidInput] },
+    args: {
+      id: t.arg.globalID({ required: true, for: [GalleryNode], description: 'Which one.' }),
+      confirmName: t.arg.string({
+        required: true,
+        description: 'Its name once more, against a wrong id.',
+      }),
+    },
+    resolve: (_root, { id, confirmName }, context) => deleteGallery(context, id.id, confirmName),
+  }),
+}));

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { DEFAULT_LIMITS, decodeImage } from '../engine/image/decode.ts';
+import { FacegraphError } from '../errors.ts';
+import type { Upload } from '../faces/galleries.ts';
+import { builder } from './builder.ts';
+
+/** How a client sends an image. */
+export const ImageInput = builder.inputType('ImageInput', {
+  description:
+    'A JPEG or PNG photograph, in one of two ways. At most 10 MB and 40 megapixels; EXIF orientation is applied.',
+  isOneOf: true,
+  fields: (t) => ({
+    file: t.field({
+      type: 'File',
+      description: 'A file part of a multipart request: the cheap way.',
+    }),
+    base64: t.string({ description: 'The bytes of the file in base64, without a `data:` prefix.' }),
+  }),
+});
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/**
+ * Reads and decodes what a client sent.
+ * @throws FacegraphError `InvalidInput` for what is neither a file nor base64, `ImageTooLarge`,
+ *   `UnsupportedImage`.
+ */
+export async function readImage(input: typeof ImageInput.$inferInput): Promise<Upload> {
+  const bytes = await readBytes(input);
+  const image = await decodeImage(bytes);
+  return { image, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+async function readBytes({ file, base64 }: typeof ImageInput.$inferInput): Promise<Uint8Array> {
+  if (base64 != null) {
+    if (base64.length > (DEFAULT_LIMITS.maxBytes * 4) / 3 + 4) throw tooLarge();
+    if (!BASE64.test(base64) || base64.length % 4 !== 0)
+      throw new FacegraphError('InvalidInput', 'image.base64 is not base64');
+    return Buffer.from(base64, 'base64');
+  }
+  // The scalar lets anything through: without a multipart map a variable may hold a string.
+  if (typeof file?.arrayBuffer !== 'function')
+    throw new FacegraphError('InvalidInput', 'image.file is not a file part of the request');
+  if (file.size > DEFAULT_LIMITS.maxBytes) throw tooLarge();
+  return new Uint8Array(await file.arrayBuffer());
+}
+
+function tooLarge(): FacegraphError {
+  const limit = DEFAULT_LIMITS.maxBytes / 1e6;
+  return new FacegraphError('ImageTooLarge', `the image has more than ${limit} MB`);
+}

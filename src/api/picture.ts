@@ -1,0 +1,62 @@
+import type { Face, Landmarks as LandmarksShape, Point as PointShape } from '../engine/face.ts';
+import { builder } from './builder.ts';
+
+/** A face of an uploaded image and its place in the answer. */
+export interface IndexedFace extends Face {
+  readonly index: number;
+}
+
+const Point = builder.objectRef<PointShape>('Point').implement({
+  description: 'A point of the upright image (EXIF orientation applied), in pixels.',
+  fields: (t) => ({
+    x: t.float({ description: 'To the right.', resolve: ([x]) => x }),
+    y: t.float({ description: 'Down.', resolve: ([, y]) => y }),
+  }),
+});
+
+/** A rectangle around a face. */
+export const Box = builder.objectRef<Face['box']>('Box').implement({
+  description: 'A rectangle of the upright image, in whole pixels, clipped to the image.',
+  fields: (t) => ({
+    x: t.int({ description: 'Left edge.', resolve: ([x]) => x }),
+    y: t.int({ description: 'Top edge.', resolve: ([, y]) => y }),
+    width: t.int({ description: 'To the right of `x`.', resolve: ([, , width]) => width }),
+    height: t.int({ description: 'Down from `y`.', resolve: ([, , , height]) => height }),
+  }),
+});
+
+/** The five points of a face. */
+export const Landmarks = builder.objectRef<LandmarksShape>('Landmarks').implement({
+  description: 'Five points of a face; left and right as the viewer sees them.',
+  fields: (t) => ({
+    leftEye: t.field({ type: Point, resolve: (l) => l.leftEye, description: 'Its centre.' }),
+    rightEye: t.field({ type: Point, resolve: (l) => l.rightEye, description: 'Its centre.' }),
+    nose: t.field({ type: Point, resolve: (l) => l.nose, description: 'Its tip.' }),
+    mouthLeft: t.field({ type: Point, resolve: (l) => l.mouthLeft, description: 'Left corner.' }),
+    mouthRight: t.field({
+      type: Point,
+      resolve: (l) => l.mouthRight,
+      description: 'Right corner.',
+    }),
+  }),
+});
+
+/** One face of an uploaded image. */
+export const DetectedFace = builder.objectRef<IndexedFace>('DetectedFace').implement({
+  description: 'A face found in an uploaded image. It is not stored.',
+  fields: (t) => ({
+    index: t.exposeInt('index', {
+      description:
+        'Its place in the answer, from 0, most confident face first; `enrolFace` takes it.',
+    }),
+    box: t.field({ type: Box, description: 'Where the face is.', resolve: (f) => f.box }),
+    landmarks: t.field({
+      type: Landmarks,
+      description: 'Eyes, nose and mouth.',
+      resolve: (f) => f.landmarks,
+    }),
+    confidence: t.exposeFloat('confidence', {
+      description: 'Probability that this is a face, 0 to 1.',
+    }),
+  }),
+});

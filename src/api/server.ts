@@ -1,0 +1,68 @@
+import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
+import { parse } from 'graphql';
+import { createYoga, type Plugin, useReadinessCheck, type YogaServerInstance } from 'graphql-yoga';
+import { authenticate } from '../faces/keys.ts';
+import type { Context } from './context.ts';
+import { maskError } from './mask.ts';
+import { schema } from './schema.ts';
+
+/** What the server needs from the program around it. */
+export interface ServerOptions extends Omit<Context, 'key'> {
+  /** Serves GraphiQL to browsers. */
+  readonly graphiql: boolean;
+  /** False while the program shuts down; `/readyz` then says so. */
+  readonly accepting: () => boolean;
+}
+
+// Two photographs at the limit, in base64 the larger way.
+const MAX_BODY_BYTES = 28_000_000;
+const MAX_TOKENS = 2000;
+
+/**
+ * The HTTP handler: GraphQL at `/graphql`, liveness at `/healthz`, readiness at `/readyz`. It never
+ * listens; tests call its `fetch`.
+ */
+export function createServer(options: ServerOptions): YogaServerInstance<object, Context> {
+  const { graphiql, accepting, ...service } = options;
+  return createYoga<object, Context>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    healthCheckEndpoint: '/healthz',
+    graphiql: graphiql && { title: 'facegraph', additionalHeaders: { 'x-graphql-yoga-csrf': '1' } },
+    landingPage: false,
+    // Keys belong on a server, so other sites' pages have no business here.
+    cors: false,
+    maxRequestBodySize: MAX_BODY_BYTES,
+    maskedErrors: { maskError },
+    context: async ({ request }) => {
+      const secret = presentedKey(request);
+      return { ...service, key: secret ? await authenticate(service.db, secret) : null };
+    },
+    plugins: [
+      useCSRFPrevention({ requestHeaders: ['authorization', 'x-api-key', 'x-graphql-yoga-csrf'] }),
+      useReadinessCheck({
+        endpoint: '/readyz',
+        check: async () => accepting() && (await isReachable(service.db)),
+      }),
+      limitTokens,
+    ],
+  });
+}
+
+// Before anything else looks at a document, whose validation takes quadratic time.
+const limitTokens: Plugin = {
+  onParse: ({ setParseFn }) =>
+    setParseFn((source, options) => parse(source, { ...options, maxTokens: MAX_TOKENS })),
+};
+
+function presentedKey(request: Request): string | null {
+  const bearer = request.headers.get('authorization')?.match(/^Bearer +(\S+)$/i);
+  return bearer?.[1] ?? request.headers.get('x-api-key');
+}
+
+function isReachable(db: Context['db']): Promise<boolean> {
+  return db.$queryRaw`SELECT 1`.then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,80 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { PGlite } from '@electric-sql/pglite';
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { PrismaClient } from '../generated/prisma/client.ts';
+import { lockDirectory } from './lock.ts';
+import { migrate } from './migrate.ts';
+
+/** The open database, its tables up to date. */
+export interface Database {
+  readonly client: PrismaClient;
+  /** The embedded database on disk, or a server. */
+  readonly kind: 'PGlite' | 'PostgreSQL';
+  /** Names of the migrations applied while opening. */
+  readonly migrated: readonly string[];
+  close(): Promise<void>;
+}
+
+const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
+
+/**
+ * Opens the database and brings its tables up to date.
+ * @param directory the data directory; the embedded database lies in `pglite` below it.
+ * @param url of a PostgreSQL server, used instead of the embedded database when given.
+ * @throws FacegraphError `InvalidInput` when another process has the embedded database open.
+ */
+export function openDatabase(directory: string, url?: string): Promise<Database> {
+  return url ? openServer(url) : openEmbedded(directory);
+}
+
+async function openServer(url: string): Promise<Database> {
+  const session = new pg.Client(url);
+  await session.connect();
+  const migrated = await migrate(
+    {
+      exec: (script) => session.query(script),
+      query: (sql, parameters) => session.query(sql, [...(parameters ?? [])]),
+    },
+    MIGRATIONS,
+  ).finally(() => session.end());
+  const client = new PrismaClient({ adapter: new PrismaPg(url) });
+  return { client, kind: 'PostgreSQL', migrated, close: () => client.$disconnect() };
+}
+
+async function openEmbedded(directory: string): Promise<Database> {
+  await mkdir(directory, { recursive: true });
+  const unlock = await lockDirectory(directory);
+  let embedded: PGlite | undefined;
+  const close = async () => {
+    await embedded?.close();
+    await unlock();
+  };
+  try {
+    embedded = await PGlite.create(join(directory, 'pglite'));
+    const session = embedded;
+    const migrated = await migrate(
+      {
+        exec: (script) => session.exec(script),
+        query: (sql, parameters) => session.query(sql, [...(parameters ?? [])]),
+      },
+      MIGRATIONS,
+    );
+    const client = new PrismaClient({ adapter: new PrismaPGlite(embedded) });
+    return {
+      client,
+      kind: 'PGlite',
+      migrated,
+      close: async () => {
+        await client.$disconnect();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,70 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { PrismaClient } from '../generated/prisma/client.ts';
+
+/** What a key may do. `admin` implies all others. */
+export const SCOPES = [
+  'detect',
+  'verify',
+  'identify',
+  'gallery:read',
+  'gallery:write',
+  'embed',
+  'profile',
+  'audit',
+  'admin',
+] as const;
+
+export type Scope = (typeof SCOPES)[number];
+
+/** A key that was presented and is valid. */
+export interface Key {
+  readonly id: string;
+  readonly scopes: readonly Scope[];
+}
+
+const MINUTE = 60_000;
+
+/**
+ * Makes a key.
+ * @returns the secret, which is nowhere stored: only its hash is.
+ */
+export async function createKey(
+  db: Pick<PrismaClient, 'apiKey'>,
+  label: string,
+  scopes: readonly Scope[],
+  expiresAt?: Date,
+): Promise<string> {
+  const secret = `fg_${randomBytes(32).toString('base64url')}`;
+  await db.apiKey.create({ data: { label, hash: hashed(secret), scopes: [...scopes], expiresAt } });
+  return secret;
+}
+
+/** Makes the first key, with scope `admin`, when there is none yet; else null. */
+export async function createFirstKey(db: PrismaClient): Promise<string | null> {
+  return db.$transaction(async (tx) => {
+    // Two servers that start together on one database must not both make a first key.
+    await tx.$executeRaw`LOCK TABLE "ApiKey" IN EXCLUSIVE MODE`;
+    return (await tx.apiKey.count()) === 0 ? createKey(tx, 'first admin key', ['admin']) : null;
+  });
+}
+
+/** The key with this secret, or null when it is unknown, expired or revoked. */
+export async function authenticate(db: PrismaClient, secret: string): Promise<Key | null> {
+  const now = new Date();
+  const key = await db.apiKey.findUnique({ where: { hash: hashed(secret) } });
+  if (!key || key.revokedAt || (key.expiresAt && key.expiresAt <= now)) return null;
+  // To the minute, so that a read-only request does not always write.
+  if (!key.lastUsedAt || now.getTime() - key.lastUsedAt.getTime() > MINUTE)
+    await db.apiKey.updateMany({ where: { id: key.id }, data: { lastUsedAt: now } });
+  return { id: key.id, scopes: SCOPES.filter((scope) => key.scopes.includes(scope)) };
+}
+
+/** Whether a key may use what asks for `scope`. */
+export function permits(key: Key, scope: Scope): boolean {
+  return key.scopes.includes(scope) || key.scopes.includes('admin');
+}
+
+// A plain hash is enough: the secret has 256 random bits and cannot be guessed.
+function hashed(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}

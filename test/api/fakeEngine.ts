@@ -1,0 +1,129 @@
+import type { Embedder, Engine, SearchIndex } from '../../src/engine/engine.ts';
+import type { Face } from '../../src/engine/face.ts';
+import { encodePng } from '../../src/engine/image/encode.ts';
+import type { Image } from '../../src/engine/image/image.ts';
+import { FacegraphError } from '../../src/errors.ts';
+
+/**
+ * A double of the engine for tests of the API alone: a face is a coloured tile of 64×64 pixels on
+ * grey, and its embedding is its colour. It also counts, fails when told to, and searches by sorting.
+ */
+export interface FakeEngine extends Engine {
+  /** Thrown by the next `detect`. */
+  failure: Error | undefined;
+  /** Calls of `detect` so far. */
+  detected: number;
+}
+
+/** Colours of people who are far apart. */
+export const PEOPLE = {
+  red: [220, 30, 30],
+  green: [30, 220, 30],
+  blue: [30, 30, 220],
+} as const;
+
+export type Colour = readonly [r: number, g: number, b: number];
+
+const TILE = 64;
+const GREY = 128;
+const MODEL = 'facenet-vggface2';
+
+/** The bytes of a PNG that shows these faces side by side. */
+export function picture(...colours: readonly Colour[]): Uint8Array<ArrayBuffer> {
+  const width = TILE * Math.max(colours.length, 1);
+  const data = new Uint8Array(width * TILE * 3).fill(GREY);
+  for (let i = 0; i < width * TILE; i++)
+    data.set(colours[Math.floor((i % width) / TILE)] ?? [GREY, GREY, GREY], i * 3);
+  return new Uint8Array(encodePng({ width, height: TILE, data }));
+}
+
+export function fakeEngine(): FakeEngine {
+  const engine: FakeEngine = {
+    failure: undefined,
+    detected: 0,
+    adapter: {
+      vendor: 'test',
+      architecture: '',
+      description: 'a double of the engine',
+      software: true,
+      features: ['subgroups'],
+      subgroupSize: [4, 4],
+      limits: {},
+    },
+    async detect(image) {
+      engine.detected++;
+      const { failure } = engine;
+      engine.failure = undefined;
+      if (failure) throw failure;
+      return faces(image);
+    },
+    async embedder(model) {
+      if (model === 'senet50-vggface2')
+        throw new FacegraphError('ModelUnavailable', `${model} has no weights here`);
+      if (model !== MODEL) throw new FacegraphError('InvalidInput', `no model is called ${model}`);
+      return EMBEDDER;
+    },
+    index: scalarIndex,
+    close: async () => undefined,
+  };
+  return engine;
+}
+
+const EMBEDDER: Embedder = {
+  model: MODEL,
+  dimensions: 3,
+  threshold: 0.1,
+  embed: async (image, found) => found.map(({ box }) => normalised(colourAt(image, box[0]))),
+  classify: async () => {
+    throw new FacegraphError('ModelUnavailable', 'the double has no classifier');
+  },
+};
+
+function faces(image: Image): Face[] {
+  if (image.height !== TILE) return [];
+  const found: Face[] = [];
+  for (let x = 0; x < image.width; x += TILE) {
+    if (colourAt(image, x).every((channel) => channel === GREY)) continue;
+    found.push({
+      box: [x, 0, TILE, TILE],
+      confidence: 0.999 - x / 1e6,
+      landmarks: {
+        leftEye: [x + 20, 24],
+        rightEye: [x + 44, 24],
+        nose: [x + 32, 36],
+        mouthLeft: [x + 22, 48],
+        mouthRight: [x + 42, 48],
+      },
+    });
+  }
+  return found;
+}
+
+function colourAt({ data }: Image, x: number): number[] {
+  return [...data.subarray(x * 3, x * 3 + 3)];
+}
+
+function normalised(colour: readonly number[]): Float32Array {
+  const centred = colour.map((channel) => channel - GREY);
+  return Float32Array.from(centred, (channel) => channel / Math.hypot(...centred));
+}
+
+function scalarIndex(dimensions: number): SearchIndex {
+  const rows = new Map<string, Float32Array>();
+  return {
+    dimensions,
+    get size() {
+      return rows.size;
+    },
+    add: (id, embedding) => void rows.set(id, embedding),
+    remove: (id) => rows.delete(id),
+    search: async (probes, k) =>
+      probes.map((probe) =>
+        [...rows]
+          .map(([id, row]) => ({ id, distance: 1 - row.reduce((s, v, i) => s + v * probe[i], 0) }))
+          .sort((a, b) => a.distance - b.distance)
+          .slice(0, k),
+      ),
+    destroy: () => rows.clear(),
+  };
+}
