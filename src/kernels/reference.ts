@@ -153,3 +153,55 @@ function perPixel(x: Array4, f: (channels: number[]) => number[]): Array4 {
   for (let i = 0; i < x.data.length; i += c) y.data.set(f([...x.data.subarray(i, i + c)]), i);
   return y;
 }
+
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** One output pixel of `resize`: box x y w h of the image to `ow` × `oh`, 8-bit scale, not normalised. */
+export function resizeReference(
+  image: RgbImage,
+  [x, y, w, h]: readonly [number, number, number, number],
+  oh: number,
+  ow: number,
+): Float32Array {
+  const out = new Float32Array(oh * ow * 3);
+  const grows = w < ow || h < oh;
+  const taps = (size: number, length: number) =>
+    Array.from({ length: size }, (_, d) => (grows ? linear : area)(d, length / size, length));
+  const [rows, cols] = [taps(oh, h), taps(ow, w)];
+  rows.forEach((rowTaps, oy) => {
+    cols.forEach((colTaps, ox) => {
+      for (const [iy, wy] of rowTaps)
+        for (const [ix, wx] of colTaps) {
+          const [px, py] = [x + ix, y + iy];
+          if (px < 0 || py < 0 || px >= image.width || py >= image.height) continue;
+          for (let c = 0; c < 3; c++)
+            out[(oy * ow + ox) * 3 + c] += wy * wx * image.data[(py * image.width + px) * 3 + c];
+        }
+    });
+  });
+  return out;
+}
+
+type Taps = [index: number, weight: number][];
+
+function area(d: number, ratio: number, length: number): Taps {
+  const [low, high] = [d * ratio, Math.min((d + 1) * ratio, length)];
+  const taps: Taps = [];
+  for (let i = Math.floor(low); i < high; i++)
+    taps.push([i, (Math.min(i + 1, high) - Math.max(i, low)) / (high - low)]);
+  return taps;
+}
+
+function linear(d: number, ratio: number, length: number): Taps {
+  const i = Math.floor(d * ratio);
+  const f = d + 1 - (i + 1) / ratio;
+  if (f <= 0 || i >= length - 1) return [[i, 1]];
+  return [
+    [i, 1 - (f - Math.floor(f))],
+    [i + 1, f - Math.floor(f)],
+  ];
+}

@@ -1,0 +1,52 @@
+import type { Gpu } from '../gpu/device.ts';
+import type { GpuImage } from '../kernels/resize.ts';
+import type { Image } from './image/image.ts';
+
+/** The one image the GPU works on at a time. */
+export interface ImageBuffer {
+  /** Uploads an image; valid until the next call. The same object again costs nothing. */
+  load(image: Image): GpuImage;
+  destroy(): void;
+}
+
+/** Grows by doubling so that a stream of different sizes settles on one buffer. */
+export function createImageBuffer(gpu: Gpu): ImageBuffer {
+  let buffer: GPUBuffer | undefined;
+  let loaded: Image | undefined;
+  return {
+    load(image) {
+      const bytes = image.width * image.height * 3;
+      // Kernels read whole words, up to 4 bytes past the last pixel.
+      const needed = Math.ceil((bytes + 4) / 4) * 4;
+      if (!buffer || buffer.size < needed) {
+        const limit = gpu.adapter.limits.maxStorageBufferBindingSize;
+        if (needed > limit)
+          throw new Error(
+            `image ${image.width}×${image.height} exceeds the binding limit ${limit}`,
+          );
+        buffer?.destroy();
+        buffer = gpu.device.createBuffer({
+          label: 'image',
+          size: Math.min(limit, Math.max(needed, 2 * (buffer?.size ?? 0))),
+          usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+        });
+        loaded = undefined;
+      }
+      if (loaded !== image) {
+        const whole = bytes - (bytes % 4);
+        const data = image.data as Uint8Array<ArrayBuffer>;
+        gpu.device.queue.writeBuffer(buffer, 0, data, 0, whole);
+        const tail = new Uint8Array(4);
+        tail.set(data.subarray(whole, bytes));
+        gpu.device.queue.writeBuffer(buffer, whole, tail);
+        loaded = image;
+      }
+      return { buffer, width: image.width, height: image.height };
+    },
+    destroy() {
+      buffer?.destroy();
+      buffer = undefined;
+      loaded = undefined;
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import type { Gpu } from '../gpu/device.ts';
+import { closeScope, encode, openScope, type Scope, type Step, storage } from '../gpu/plan.ts';
+import { submitAndRead } from '../gpu/readback.ts';
+import {
+  CANDIDATE_WORDS,
+  type Candidate,
+  candidates,
+  readCandidates,
+} from '../kernels/candidates.ts';
+import { type GpuImage, type Normalise, resize } from '../kernels/resize.ts';
+import { layOutNetwork, planNetwork } from './networkPlan.ts';
+import { pnet } from './networks/mtcnn.ts';
+import { type Band, bands, type Level } from './pyramid.ts';
+import type { WeightBuffer } from './weightBuffer.ts';
+
+/** P-Net over every level of one image size, planned once. */
+export interface ProposalPlan {
+  /** Every cell whose probability reaches the threshold, in reading order of the levels. */
+  run(): Promise<Candidate[]>;
+  destroy(): void;
+}
+
+/** Activations of one band take at most this much, under every adapter's binding limit. */
+const BAND_BYTES = 64 << 20;
+/** Candidates the first try has room for; more cost a second run. */
+const CAPACITY = 1 << 15;
+
+/** Plans all levels into one list of steps that work in one arena, one after the other. */
+export async function planProposals(
+  gpu: Gpu,
+  weights: WeightBuffer,
+  image: GpuImage,
+  levels: readonly Level[],
+  threshold: number,
+  normalise: Normalise,
+): Promise<ProposalPlan> {
+  const scope = openScope(gpu);
+  const work = levels.flatMap((level, index) =>
+    bands(level, BAND_BYTES).map((band) => ({
+      level,
+      index,
+      band,
+      layout: layOutNetwork(pnet, [1, band.rows, level.width, 3]),
+    })),
+  );
+  const arena = storage(scope, Math.max(...work.map((w) => w.layout.arena.bytes)), 'pnet arena');
+  const count = storage(scope, 4, 'candidate count');
+  const box = storage(scope, 16, 'image box');
+  gpu.device.queue.writeBuffer(box, 0, new Int32Array([0, 0, image.width, image.height]));
+
+  const plan = async (inner: Scope, found: GPUBuffer): Promise<Step[]> => {
+    const steps = await Promise.all(
+      work.map(async ({ level, index, band, layout }) => {
+        const label = `level ${index} ${level.width}×${level.height}${where(band)}`;
+        const net = await planNetwork(inner, layout, weights, arena);
+        const rows = { first: band.first, full: level.height };
+        const boxes = { buffer: box };
+        const args = { label, image, boxes, y: net.input, rows, round: true, normalise };
+        const head = net.outputs.get('pnet/head')!;
+        const first = band.cellRow;
+        return [
+          await resize(inner, args),
+          ...net.steps,
+          await candidates(inner, { label, head, level: index, first, threshold, count, found }),
+        ];
+      }),
+    );
+    return steps.flat();
+  };
+
+  const attempt = async (steps: readonly Step[], found: GPUBuffer) => {
+    const [countBytes, foundBytes] = await submitAndRead(
+      gpu,
+      (encoder) => {
+        encoder.clearBuffer(count);
+        encode(encoder, steps);
+      },
+      [
+        { buffer: count, offset: 0, size: 4 },
+        { buffer: found, offset: 0, size: found.size },
+      ],
+    );
+    return { total: new Uint32Array(countBytes)[0], bytes: foundBytes };
+  };
+
+  const found = storage(scope, CAPACITY * CANDIDATE_WORDS * 4, 'candidates');
+  const steps = await plan(scope, found);
+  return {
+    async run() {
+      const first = await attempt(steps, found);
+      if (first.total <= CAPACITY) return readCandidates(first.bytes, first.total);
+      const inner = openScope(gpu);
+      try {
+        const room = storage(inner, first.total * CANDIDATE_WORDS * 4, 'candidates');
+        const second = await attempt(await plan(inner, room), room);
+        return readCandidates(second.bytes, second.total);
+      } finally {
+        closeScope(inner);
+      }
+    },
+    destroy: () => closeScope(scope),
+  };
+}
+
+function where(band: Band): string {
+  return band.first > 0 ? ` from row ${band.first}` : '';
+}

@@ -1,0 +1,194 @@
+import { FacegraphError } from '../errors.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { closeScope, encode, openScope, storage } from '../gpu/plan.ts';
+import { submitAndRead } from '../gpu/readback.ts';
+import { padded } from '../gpu/tensor.ts';
+import { SEARCH_BLOCK, search } from '../kernels/search.ts';
+import type { SearchIndex } from './engine.ts';
+
+/** Runs a task alone on the device that is open when its turn comes. */
+export type OnGpu = <T>(task: (gpu: Gpu) => Promise<T>) => Promise<T>;
+
+/** Rows of one GPU buffer: a chunk stays below every adapter's binding limit (128 MiB). */
+const CHUNK_BYTES = 64 << 20;
+/** Probes of one dispatch. */
+const MAX_PROBES = 256;
+
+interface Chunk {
+  readonly rows: Float32Array<ArrayBuffer>;
+  readonly ids: string[];
+  /** Rows changed since the last upload: [from, to). */
+  dirty: [from: number, to: number];
+  resident?: { gpu: Gpu; buffer: GPUBuffer };
+}
+
+/**
+ * An exact index: rows live in chunks in memory and, from the first search on, on the GPU. A removed
+ * row is overwritten by the last one, so that rows stay dense; changed rows are uploaded before the
+ * next search, all of them when the device is new.
+ */
+export function createSearchIndex(dimensions: number, onGpu: OnGpu): SearchIndex {
+  const width = padded(dimensions);
+  const capacity = Math.floor(CHUNK_BYTES / (width * 4) / SEARCH_BLOCK) * SEARCH_BLOCK;
+  const chunks: Chunk[] = [];
+  const places = new Map<string, { chunk: Chunk; row: number }>();
+  let destroyed = false;
+
+  const write = (chunk: Chunk, row: number, id: string, values: Float32Array) => {
+    chunk.rows.set(values, row * width);
+    chunk.ids[row] = id;
+    chunk.dirty = [Math.min(chunk.dirty[0], row), Math.max(chunk.dirty[1], row + 1)];
+    places.set(id, { chunk, row });
+  };
+  const chunkWithRoom = (): Chunk => {
+    const last = chunks.at(-1);
+    if (last && last.ids.length * width < last.rows.length) return last;
+    if (last && last.rows.length < capacity * width) {
+      // Doubling keeps small galleries small.
+      const grown = new Float32Array(Math.min(last.rows.length * 2, capacity * width));
+      grown.set(last.rows);
+      last.resident?.buffer.destroy();
+      const chunk: Chunk = { rows: grown, ids: last.ids, dirty: [0, last.ids.length] };
+      chunks[chunks.length - 1] = chunk;
+      for (const [row, id] of last.ids.entries()) places.set(id, { chunk, row });
+      return chunk;
+    }
+    const rows = new Float32Array(SEARCH_BLOCK * width);
+    const chunk: Chunk = { rows, ids: [], dirty: [0, 0] };
+    chunks.push(chunk);
+    return chunk;
+  };
+  const check = (embedding: Float32Array) => {
+    if (destroyed) throw new Error('search index: used after destroy');
+    if (embedding.length !== dimensions)
+      throw new FacegraphError(
+        'ModelMismatch',
+        `an embedding of ${embedding.length} values does not fit an index of ${dimensions}`,
+      );
+  };
+
+  return {
+    dimensions,
+    get size() {
+      return places.size;
+    },
+    add(id, embedding) {
+      check(embedding);
+      const known = places.get(id);
+      if (known) write(known.chunk, known.row, id, embedding);
+      else {
+        const chunk = chunkWithRoom();
+        write(chunk, chunk.ids.length, id, embedding);
+      }
+    },
+    remove(id) {
+      const place = places.get(id);
+      if (!place) return false;
+      const last = chunks.at(-1)!;
+      const row = last.ids.length - 1;
+      const moved = last.ids[row];
+      if (moved !== id)
+        write(
+          place.chunk,
+          place.row,
+          moved,
+          last.rows.subarray(row * width, row * width + dimensions),
+        );
+      last.ids.pop();
+      last.rows.fill(0, row * width, (row + 1) * width);
+      places.delete(id);
+      if (last.ids.length === 0) chunks.pop()!.resident?.buffer.destroy();
+      return true;
+    },
+    search(probes, k) {
+      for (const probe of probes) check(probe);
+      if (!(Number.isInteger(k) && k >= 1 && k <= SEARCH_BLOCK))
+        throw new FacegraphError('InvalidInput', `k must be 1 to ${SEARCH_BLOCK}`);
+      return onGpu(async (gpu) => {
+        const found: { id: string; distance: number }[][] = probes.map(() => []);
+        for (let from = 0; from < probes.length; from += MAX_PROBES) {
+          const some = probes.slice(from, from + MAX_PROBES);
+          for (const chunk of [...chunks])
+            (await searchChunk(gpu, chunk, some, k, width)).forEach((hits, p) => {
+              found[from + p].push(...hits);
+            });
+        }
+        return found.map((hits) => hits.sort((a, b) => a.distance - b.distance).slice(0, k));
+      });
+    },
+    destroy() {
+      destroyed = true;
+      for (const chunk of chunks.splice(0)) chunk.resident?.buffer.destroy();
+      places.clear();
+    },
+  };
+}
+
+async function searchChunk(
+  gpu: Gpu,
+  chunk: Chunk,
+  probes: readonly Float32Array[],
+  k: number,
+  width: number,
+): Promise<{ id: string; distance: number }[][]> {
+  const buffer = upload(gpu, chunk, width);
+  // Rows may come and go while the GPU works; the answer is about those of this moment.
+  const ids = chunk.ids.slice();
+  const scope = openScope(gpu);
+  try {
+    const packed = new Float32Array(probes.length * width);
+    for (const [p, probe] of probes.entries()) packed.set(probe, p * width);
+    const probeBuffer = storage(scope, packed.byteLength, 'probes');
+    gpu.device.queue.writeBuffer(probeBuffer, 0, packed);
+    const perProbe = Math.ceil(ids.length / SEARCH_BLOCK) * k;
+    const size = probes.length * perProbe * 4;
+    const [scores, indices] = [storage(scope, size, 'scores'), storage(scope, size, 'indices')];
+    const made = await search(scope, {
+      rows: { buffer },
+      probes: { buffer: probeBuffer },
+      scores: { buffer: scores },
+      indices: { buffer: indices },
+      count: ids.length,
+      dimensions: width,
+      probeCount: probes.length,
+      k,
+    });
+    const [scoreBytes, indexBytes] = await submitAndRead(
+      gpu,
+      (encoder) => encode(encoder, [made]),
+      [scores, indices].map((b) => ({ buffer: b, offset: 0, size })),
+    );
+    const similarity = new Float32Array(scoreBytes);
+    return probes.map((_, p) =>
+      [...new Int32Array(indexBytes, p * perProbe * 4, perProbe)].flatMap((row, i) =>
+        row < 0 ? [] : [{ id: ids[row], distance: 1 - similarity[p * perProbe + i] }],
+      ),
+    );
+  } finally {
+    closeScope(scope);
+  }
+}
+
+function upload(gpu: Gpu, chunk: Chunk, width: number): GPUBuffer {
+  if (chunk.resident?.gpu !== gpu) {
+    const buffer = gpu.device.createBuffer({
+      label: 'index',
+      size: chunk.rows.byteLength,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+    });
+    chunk.resident = { gpu, buffer };
+    chunk.dirty = [0, chunk.ids.length];
+  }
+  const { buffer } = chunk.resident;
+  const [from, to] = [chunk.dirty[0], Math.min(chunk.dirty[1], chunk.ids.length)];
+  if (from < to)
+    gpu.device.queue.writeBuffer(
+      buffer,
+      from * width * 4,
+      chunk.rows,
+      from * width,
+      (to - from) * width,
+    );
+  chunk.dirty = [chunk.ids.length, 0];
+  return buffer;
+}

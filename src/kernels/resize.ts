@@ -1,0 +1,49 @@
+import { kernel } from '../gpu/pipeline.ts';
+import { type Scope, type Step, step } from '../gpu/plan.ts';
+import { binding, pixels, type Tensor } from '../gpu/tensor.ts';
+import { gridOf } from './grid.ts';
+
+/** An RGB image on the GPU: H·W·3 bytes, row by row, with at least 4 bytes behind them. */
+export interface GpuImage {
+  readonly buffer: GPUBuffer;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface ResizeArgs {
+  readonly label: string;
+  readonly image: GpuImage;
+  /** [N] of x, y, width, height as i32. */
+  readonly boxes: GPUBufferBinding;
+  /** [N, H, W, 3]. */
+  readonly y: Tensor;
+  /** y holds rows from `first` of a picture of `full` rows. */
+  readonly rows: { readonly first: number; readonly full: number };
+  /** Round to whole 8-bit values before normalising, as an 8-bit resize does. */
+  readonly round: boolean;
+  readonly normalise: Normalise;
+}
+
+/** v' = (v − mean) · scale for 8-bit R, G, B. */
+export interface Normalise {
+  readonly mean: readonly [r: number, g: number, b: number];
+  readonly scale: number;
+}
+
+const RESIZE = kernel(import.meta.url, 'resize', ['read', 'read', 'storage', 'uniform']);
+
+/** Boxes of an image, resized by OpenCV's INTER_AREA and normalised, into y [N, H, W, 3]. */
+export function resize(scope: Scope, args: ResizeArgs): Promise<Step> {
+  const { image, y, normalise, rows } = args;
+  const total = pixels(y);
+  const values = new ArrayBuffer(48);
+  new Float32Array(values, 0, 5).set([...normalise.mean, 0, normalise.scale]);
+  const [, oh, ow] = y.shape;
+  new Int32Array(values, 20).set([image.width, image.height, oh, ow, rows.first, rows.full, total]);
+  return step(scope, RESIZE, {
+    label: args.label,
+    constants: { ROUND: args.round },
+    bindings: [{ buffer: image.buffer }, args.boxes, binding(y), new Int32Array(values)],
+    workgroups: gridOf(total, 64),
+  });
+}

@@ -1,0 +1,41 @@
+import { kernel } from '../gpu/pipeline.ts';
+import { type Scope, type Step, step } from '../gpu/plan.ts';
+
+/** Rows a workgroup scans. */
+export const SEARCH_BLOCK = 1024;
+
+export interface SearchArgs {
+  /** [N][D] f32, D a multiple of 4. */
+  readonly rows: GPUBufferBinding;
+  /** [P][D]. */
+  readonly probes: GPUBufferBinding;
+  /** [P][B][K] f32 and i32, B = ceil(N / SEARCH_BLOCK). */
+  readonly scores: GPUBufferBinding;
+  readonly indices: GPUBufferBinding;
+  readonly count: number;
+  readonly dimensions: number;
+  readonly probeCount: number;
+  readonly k: number;
+}
+
+const SEARCH = kernel(import.meta.url, 'search', ['read', 'read', 'storage', 'storage', 'uniform']);
+
+/** The k most similar rows of each block of rows, for each probe. */
+export function search(scope: Scope, args: SearchArgs): Promise<Step> {
+  const { count, dimensions, probeCount, k } = args;
+  if (dimensions % 4 !== 0) throw new Error(`search: D ${dimensions} is not a multiple of 4`);
+  if (k > SEARCH_BLOCK) throw new Error(`search: k ${k} exceeds the block of ${SEARCH_BLOCK} rows`);
+  const blocks = Math.ceil(count / SEARCH_BLOCK);
+  return step(scope, SEARCH, {
+    label: `search ${count}`,
+    constants: { BLOCK: SEARCH_BLOCK },
+    bindings: [
+      args.rows,
+      args.probes,
+      args.scores,
+      args.indices,
+      new Int32Array([count, dimensions / 4, k, blocks]),
+    ],
+    workgroups: [blocks, probeCount, 1],
+  });
+}
