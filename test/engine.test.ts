@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { batches } from '../src/engine/batches.ts';
+import { nms, regress, square, truncate } from '../src/engine/boxes.ts';
+import { layOutNetwork } from '../src/engine/networkPlan.ts';
+import { inceptionResnetV1 } from '../src/engine/networks/inceptionResnetV1.ts';
+import { pnet } from '../src/engine/networks/mtcnn.ts';
+import { bands, CELL, pyramid } from '../src/engine/pyramid.ts';
+import { layOut } from '../src/gpu/arena.ts';
+
+const box = (x1: number, y1: number, x2: number, y2: number, score: number) => ({
+  corners: [x1, y1, x2, y2] as const,
+  score,
+});
+
+describe('boxes', () => {
+  it('nms keeps the best of those that overlap, by union or by the smaller box', () => {
+    const boxes = [
+      box(1, 1, 10, 10, 0.7),
+      box(2, 1, 11, 10, 0.9),
+      box(3, 3, 6, 6, 0.8),
+      box(50, 50, 60, 60, 0.1),
+    ];
+    expect(nms(boxes, 0.5, 'union')).toEqual([1, 2, 3]); // 90/110 shared; the small one shares 16/100
+    expect(nms(boxes, 0.5, 'min')).toEqual([1, 3]); // all of the small one
+    expect(nms([], 0.5, 'union')).toEqual([]);
+  });
+
+  it('keeps boxes at exactly the threshold; of equal scores the later wins', () => {
+    const halves = [box(1, 1, 4, 2, 0.5), box(1, 1, 2, 2, 0.5)]; // 4 of 8 pixels
+    expect(nms(halves, 0.5, 'union')).toEqual([1, 0]);
+    expect(nms(halves, 0.49, 'union')).toEqual([1]);
+  });
+
+  it('regresses, squares and truncates', () => {
+    expect(regress([10, 20, 30, 60], [0.1, -0.1, 0, 0.5], 20, 40)).toEqual([12, 16, 30, 80]);
+    expect(square([10, 20, 30, 60])).toEqual([0, 20, 40, 60]);
+    expect(truncate([-1.5, 2.9, 3, -0.2])).toEqual([-1, 2, 3, -0]);
+  });
+});
+
+describe('pyramid', () => {
+  it('has the levels of mtcnn 0.1', () => {
+    const levels = pyramid(561, 561, 20, 0.709);
+    expect(levels.map((l) => l.width)).toEqual([337, 239, 170, 120, 86, 61, 43, 31, 22, 16]);
+    expect(pyramid(19, 100, 20, 0.709)).toEqual([]);
+    expect(pyramid(20, 100, 20, 0.709)).toHaveLength(1);
+  });
+
+  it('bands cover every output row once, start at even rows and respect the limit', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 12, max: 900 }),
+        fc.integer({ min: 12, max: 300 }),
+        fc.integer({ min: 40, max: 800 }),
+        (height, width, kilobytes) => {
+          const level = { scale: 1, width, height };
+          const made = bands(level, kilobytes * 1024);
+          const cells = (rows: number) => Math.ceil((rows - 2) / 2) - 4;
+          const covered = made.flatMap((b) =>
+            Array.from({ length: cells(b.rows) }, (_, r) => b.cellRow + r),
+          );
+          expect(covered).toEqual(Array.from({ length: cells(height) }, (_, r) => r));
+          for (const b of made) {
+            expect(b.first % 2).toBe(0);
+            expect(b.rows).toBeGreaterThanOrEqual(CELL - 1); // the pool rounds up: 11 rows still make a cell
+            expect(b.first + b.rows).toBeLessThanOrEqual(height);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('batches', () => {
+  it('cover all items once with known sizes and little padding', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2000 }), (count) => {
+        const runs = batches(count, [4, 16, 64, 256]);
+        let next = 0;
+        for (const run of runs) {
+          expect(run.from).toBe(next);
+          expect([4, 16, 64, 256]).toContain(run.size);
+          next += run.count;
+        }
+        expect(next).toBe(count);
+        const padding = runs.reduce((sum, r) => sum + r.size - r.count, 0);
+        expect(padding).toBeLessThanOrEqual(Math.max(3, count));
+      }),
+    );
+    expect(batches(70, [4, 16, 64, 256]).map((r) => r.size)).toEqual([64, 4, 4]);
+    expect(batches(3, [1, 2, 4, 8]).map((r) => r.size)).toEqual([4]);
+  });
+});
+
+describe('arena', () => {
+  it('never lets tensors overlap that live at the same time', () => {
+    const lifetimes = fc.array(
+      fc.record({ bytes: fc.integer({ min: 1, max: 5000 }), first: fc.nat(20), length: fc.nat(6) }),
+      { maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(lifetimes, (raw) => {
+        const lives = raw.map((r, i) => ({
+          name: String(i),
+          bytes: r.bytes,
+          first: r.first,
+          last: r.first + r.length,
+        }));
+        const { offsets, bytes } = layOut(lives);
+        for (const a of lives) {
+          const from = offsets.get(a.name)!;
+          expect(from % 256).toBe(0);
+          expect(from + a.bytes).toBeLessThanOrEqual(bytes);
+          for (const b of lives) {
+            if (a === b || a.first > b.last || b.first > a.last) continue;
+            const other = offsets.get(b.name)!;
+            expect(from + a.bytes <= other || other + b.bytes <= from).toBe(true);
+          }
+        }
+      }),
+    );
+  });
+
+  it('makes the branches of every concatenation in place and reuses memory', () => {
+    const layout = layOutNetwork(inceptionResnetV1, [1, 160, 160, 3]);
+    for (const layer of inceptionResnetV1.layers)
+      if (layer.op === 'concat')
+        for (const x of layer.xs) expect(layout.places.get(x)!.owner, x).toBe(layer.name);
+    // The two largest tensors that must live together: Conv2d_2a and Conv2d_2b, 77 × 77.
+    expect(layout.arena.bytes).toBeLessThanOrEqual(77 * 77 * (32 + 64) * 4 + 512);
+    expect(layOutNetwork(pnet, [1, 100, 100, 3]).arena.bytes).toBeGreaterThan(98 * 98 * 12 * 4);
+  });
+});
