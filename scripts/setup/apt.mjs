@@ -111,10 +111,20 @@ export function backportsSources(sources, codename) {
 }
 
 /**
- * The newest upstream major version in the output of `apt-cache madison PACKAGE`; 0 when none.
- * @param {string} madison
+ * The upstream major versions of a package that apt could install, and of the one that it would;
+ * 0 when there is none. A backports suite has only the former unless it is asked for.
+ * @param {string} policy output of `apt-cache policy PACKAGE` in the C locale
  */
-export function newestMajor(madison) {
-  const majors = [...madison.matchAll(/\|\s*(?:\d+:)?(\d+)[^|]*\|/g)].map((m) => Number(m[1]));
-  return Math.max(0, ...majors);
+export function majors(policy) {
+  const table = policy.slice(policy.indexOf('Version table:'));
+  const lines = [...table.matchAll(/^ (?:\*\*\*| {3}) (\S+) -?\d+$/gm)].map((m) => majorOf(m[1]));
+  return {
+    newest: Math.max(0, ...lines),
+    candidate: majorOf(/^ {2}Candidate: (\S+)/m.exec(policy)?.[1] ?? ''),
+  };
+}
+
+/** @param {string} version as in `1:25.0.7-2~bpo12+1` */
+function majorOf(version) {
+  return Number(/^(?:\d+:)?(\d+)/.exec(version)?.[1] ?? 0);
 }

@@ -1,7 +1,7 @@
 // Runs by itself too: `sudo node scripts/setup/mesa.mjs` is what a user without root is told to type.
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { backportsSources, hasSuite, newestMajor, parseSources } from './apt.mjs';
+import { backportsSources, hasSuite, majors, parseSources } from './apt.mjs';
 import { thisMachine } from './machine.mjs';
 import { main } from './progress.mjs';
 import { run, SetupError } from './run.mjs';
@@ -20,21 +20,19 @@ export async function installMesa(say) {
   const { ID, VERSION_CODENAME: codename } = thisMachine().release;
   say('apt-get update');
   await apt('update');
-  if ((await newestMesa()) >= OLDEST) return install([], say);
-  const backports = `${codename}-backports`;
+  if ((await mesa()).candidate >= OLDEST) return install([], say);
   if (ID !== 'debian')
     throw new SetupError(`this release has no Mesa ${OLDEST} or newer; a newer release has`);
+  const backports = `${codename}-backports`;
   const sources = await configured();
-  if (hasSuite(sources, backports))
-    throw new SetupError(`${backports} has no Mesa ${OLDEST} or newer`);
+  if (hasSuite(sources, backports)) return installFrom(backports, say);
   const file = backportsSources(sources, codename);
   if (!file) throw new SetupError(`apt has no source for ${codename} to take ${backports} from`);
   say(`adding ${backports} (${ADDED}): Mesa ${OLDEST} or newer is only there`);
   await writeFile(ADDED, file);
   try {
     await apt('update');
-    if ((await newestMesa()) < OLDEST) throw new SetupError(`${backports} has no Mesa ${OLDEST}`);
-    await install(['-t', backports], say);
+    await installFrom(backports, say);
   } catch (error) {
     // A suite that cannot be fetched would break every later apt-get update of this machine.
     await rm(ADDED);
@@ -42,8 +40,18 @@ export async function installMesa(say) {
   }
 }
 
-async function newestMesa() {
-  return newestMajor((await run('apt-cache', ['madison', PACKAGES[0]])).stdout);
+async function mesa() {
+  const env = { LC_ALL: 'C' };
+  return majors((await run('apt-cache', ['policy', PACKAGES[0]], { env })).stdout);
+}
+
+/**
+ * @param {string} suite
+ * @param {import('./progress.mjs').Say} say
+ */
+async function installFrom(suite, say) {
+  if ((await mesa()).newest < OLDEST) throw new SetupError(`${suite} has no Mesa ${OLDEST}`);
+  await install(['-t', suite], say);
 }
 
 /**
