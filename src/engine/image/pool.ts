@@ -37,6 +37,9 @@ interface Thread<Q, A> {
   timer?: NodeJS.Timeout;
 }
 
+// Twice what the largest picture that we accept keeps alive; V8's own limit can be all of the machine.
+const HEAP_MB = 768;
+
 /**
  * Starts threads lazily, and never keeps the process alive for an idle one.
  * @param script worker module: posts `'ready'` once, then one answer per message.
@@ -72,18 +75,20 @@ export function createPool<Q, A>(script: URL, threads: number, budget: number): 
       const thread = [...alive].find(({ job }) => !job) ?? start();
       thread.job = queue.shift()!;
       thread.worker.ref();
-      thread.worker.postMessage(thread.job.request, thread.job.transfer);
-      if (thread.ready) watch(thread);
+      if (thread.ready) dispatch(thread, thread.job);
     }
   }
 
   function start(): Thread<Q, A> {
-    const thread: Thread<Q, A> = { worker: new Worker(script, { execArgv: [] }), ready: false };
+    // Without execArgv the flags of this process, its loaders among them, would run again in the thread.
+    const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB };
+    const worker = new Worker(script, { execArgv: [], resourceLimits });
+    const thread: Thread<Q, A> = { worker, ready: false };
     alive.add(thread);
     thread.worker.on('message', (message: 'ready' | A) => {
       if (message === 'ready') {
         thread.ready = true;
-        watch(thread);
+        if (thread.job) dispatch(thread, thread.job);
       } else {
         finish(thread)?.resolve(message as A);
         pump();
@@ -98,8 +103,8 @@ export function createPool<Q, A>(script: URL, threads: number, budget: number): 
     return thread;
   }
 
-  function watch(thread: Thread<Q, A>): void {
-    const timeout = thread.job!.timeout;
+  function dispatch(thread: Thread<Q, A>, { request, transfer, timeout }: Job<Q>): void {
+    thread.worker.postMessage(request, transfer);
     thread.timer = setTimeout(() => {
       drop(thread, new WorkerFailure(`took longer than ${(timeout / 1000).toFixed(1)} s`));
       thread.worker.terminate();

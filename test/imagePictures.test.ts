@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import type { Face } from '../src/engine/face.ts';
+import { blank, crop, strokeLines } from '../src/engine/image/draw.ts';
+import { GLYPHS } from '../src/engine/image/font.ts';
+import type { Image } from '../src/engine/image/image.ts';
+import { resize } from '../src/engine/image/resize.ts';
+import { drawText, textWidth, wrapText } from '../src/engine/image/text.ts';
+import { cropFace, drawFaces, matchedPair } from '../src/faces/pictures.ts';
+import { expectNear, gradient, pixel } from './support/pixels.ts';
+
+const WHITE = [255, 255, 255] as const;
+const BLACK = [0, 0, 0] as const;
+const RED = [220, 20, 40];
+
+describe('drawFaces', () => {
+  const image = blank(300, 300, WHITE);
+  const face = faceAt(100, 120, 60, 80);
+
+  it('frames the box, dots the landmarks and leaves the original alone', () => {
+    const picture = drawFaces(image, [{ face }]);
+    expect(pixel(picture, 99, 119)).toEqual(RED);
+    expect(pixel(picture, 160, 200)).toEqual(RED);
+    expect(pixel(picture, 100, 120)).toEqual([...WHITE]);
+    expect(pixel(picture, 161, 201)).toEqual([...WHITE]);
+    for (const [x, y] of Object.values(face.landmarks)) expect(pixel(picture, x, y)).toEqual(RED);
+    expect(image.data.every((v) => v === 255)).toBe(true);
+  });
+
+  it('thickens the lines with the image', () => {
+    const thickness = (side: number) => {
+      const large = drawFaces(blank(side, side, WHITE), [{ face }]);
+      return Array.from({ length: 20 }, (_, i) => pixel(large, 99 - i, 160)).filter(
+        ([, green]) => green === RED[1],
+      ).length;
+    };
+    expect([thickness(300), thickness(600), thickness(1500)]).toEqual([1, 2, 5]);
+  });
+
+  it('writes a label above the box, or below it where there is no room', () => {
+    const label = (y: number) =>
+      rows(drawFaces(image, [{ face: faceAt(100, y, 60, 80), label: 'Ann' }]), 110);
+    expect(Math.min(...label(120))).toBeLessThan(105);
+    expect(Math.max(...label(120))).toBe(200);
+    expect(Math.min(...label(5))).toBe(4);
+    expect(Math.max(...label(5))).toBeGreaterThan(95);
+  });
+
+  it.each([
+    ['at the corner', faceAt(0, 0, 40, 40)],
+    ['over the whole image', faceAt(0, 0, 300, 300)],
+    ['at the far corner', faceAt(260, 260, 40, 40)],
+  ])('keeps a long label inside the image: %s', (_, at) => {
+    const label = 'a name far longer than the picture on which it is to be written, twice over';
+    const picture = drawFaces(image, [{ face: at, label }]);
+    expect(picture.data.length).toBe(image.data.length);
+    const bare = drawFaces(image, [{ face: at }]);
+    expect(difference(picture, bare)).toBeGreaterThan(300 * 15 * 0.5);
+  });
+
+  it('puts the labels of neighbours beside each other, not on top', () => {
+    const faces = [faceAt(100, 120, 40, 40), faceAt(120, 125, 40, 40)];
+    const picture = drawFaces(
+      image,
+      faces.map((face) => ({ face, label: 'Somebody' })),
+    );
+    const above = rows(picture, 105).filter((y) => y < 119);
+    const below = rows(picture, 150).filter((y) => y > 166);
+    expect(above.length).toBeGreaterThan(10);
+    expect(below.length).toBeGreaterThan(10);
+  });
+});
+
+describe('crops', () => {
+  it('a margin is a share of the longer side, clipped to the image', () => {
+    const image = gradient(80, 45);
+    const face = faceAt(20, 10, 10, 20);
+    expect(size(cropFace(image, face, 0))).toEqual([10, 20]);
+    expect(pixel(cropFace(image, face, 0), 0, 0)).toEqual(pixel(image, 20, 10));
+    expect(size(cropFace(image, face, 0.25))).toEqual([20, 30]);
+    expect(pixel(cropFace(image, face, 0.25), 0, 0)).toEqual(pixel(image, 15, 5));
+    expect(size(cropFace(image, face, 5))).toEqual([80, 45]);
+  });
+
+  it('a rectangle outside the image still gives a pixel', () => {
+    expect(size(crop(gradient(8, 8), [100, -100, 5, 5]))).toEqual([1, 1]);
+  });
+
+  it('a pair stands side by side over its caption', () => {
+    const [red, blue] = [blank(50, 100, [255, 0, 0]), blank(300, 200, [0, 0, 255])];
+    const picture = matchedPair(red, blue, 'Ann and Bea, 0.25');
+    expect(picture.width).toBe(12 + 100 + 12 + 300 + 12);
+    expect(pixel(picture, 12, 12)).toEqual([255, 0, 0]);
+    expect(pixel(picture, 111, 211)).toEqual([255, 0, 0]);
+    expect(pixel(picture, 124, 12)).toEqual([0, 0, 255]);
+    expect(pixel(picture, 118, 100)).toEqual([...WHITE]);
+    expect(dark(crop(picture, [0, 212, picture.width, 100]))).toBeGreaterThan(100);
+  });
+
+  it('a long caption makes the picture higher, never wider', () => {
+    const face = blank(90, 90, BLACK);
+    const short = matchedPair(face, face, 'x');
+    const long = matchedPair(
+      face,
+      face,
+      'Joe_Biden_(2)_from_the_campaign.jpg and another '.repeat(3),
+    );
+    expect(long.width).toBe(short.width);
+    expect(long.height).toBeGreaterThan(short.height);
+  });
+});
+
+describe('resize', () => {
+  it('keeps a flat picture flat and a gradient a gradient, up and down', () => {
+    for (const [w, h] of [
+      [10, 10],
+      [200, 130],
+      [33, 77],
+    ]) {
+      expect(new Set(resize(blank(64, 48, [9, 99, 200]), w, h).data)).toEqual(
+        new Set([9, 99, 200]),
+      );
+    }
+    const half = resize(gradient(64, 48), 32, 24);
+    // Halfway between the stored pixels 20 and 21, in steps of 3 across and 5 down.
+    expectNear(pixel(half, 10, 10), [61.5, 102.5, 128]);
+  });
+
+  it('gives the identity at the same size', () => {
+    expect(resize(gradient(31, 17), 31, 17)).toEqual(gradient(31, 17));
+  });
+});
+
+describe('text', () => {
+  it('has a glyph of its own for every printable ASCII character', () => {
+    const drawn = new Map<string, string>();
+    for (let code = 33; code < 127; code++) {
+      const letter = String.fromCharCode(code);
+      expect(GLYPHS).toHaveProperty([letter]);
+      const image = blank(60, 60, WHITE);
+      drawText(image, letter, 10, 10, 24, BLACK);
+      expect(dark(image), letter).toBeGreaterThan(5);
+      drawn.set(Buffer.from(image.data).toString('latin1'), letter);
+    }
+    expect(drawn.size).toBe(94);
+  });
+
+  it('stays within the width it announces', () => {
+    const image = blank(400, 60, WHITE);
+    drawText(image, 'Quick jgq_W@', 20, 20, 20, BLACK);
+    const width = textWidth('Quick jgq_W@', 20);
+    expect(dark(image)).toBeGreaterThan(100);
+    expect(dark(crop(image, [0, 0, 17, 60]))).toBe(0);
+    expect(dark(crop(image, [20 + width + 3, 0, 400, 60]))).toBe(0);
+  });
+
+  it('drops accents and boxes what it does not know', () => {
+    expect(textWidth('Zoë', 12)).toBe(textWidth('Zoe', 12));
+    expect(textWidth('', 12)).toBe(0);
+    expect(textWidth('漢', 12)).toBeGreaterThan(0);
+  });
+
+  it('wraps at spaces, and inside a word only when it must', () => {
+    const width = textWidth('aaaa bbbb', 12) + 1;
+    expect(wrapText('aaaa bbbb cccc', width, 12)).toEqual(['aaaa bbbb', 'cccc']);
+    const parts = wrapText('a'.repeat(40), width, 12);
+    expect(parts.join('')).toBe('a'.repeat(40));
+    expect(parts.every((part) => textWidth(part, 12) <= width)).toBe(true);
+  });
+
+  it('clips lines at the edge', () => {
+    const image = blank(10, 10, WHITE);
+    strokeLines(image, [[-5, 5, 15, 5]], 1, BLACK);
+    expect(pixel(image, 0, 5)).toEqual([...BLACK]);
+    expect(pixel(image, 9, 0)).toEqual([...WHITE]);
+  });
+});
+
+function faceAt(x: number, y: number, width: number, height: number): Face {
+  const at = (u: number, v: number) =>
+    [Math.floor(x + u * width), Math.floor(y + v * height)] as const;
+  return {
+    box: [x, y, width, height],
+    confidence: 0.99,
+    landmarks: {
+      leftEye: at(0.3, 0.4),
+      rightEye: at(0.7, 0.4),
+      nose: at(0.5, 0.6),
+      mouthLeft: at(0.35, 0.8),
+      mouthRight: at(0.65, 0.8),
+    },
+  };
+}
+
+function rows(image: Image, x: number): number[] {
+  return Array.from({ length: image.height }, (_, y) => y).filter(
+    (y) => pixel(image, x, y)[1] < 128,
+  );
+}
+
+function size({ width, height }: Image): number[] {
+  return [width, height];
+}
+
+function dark({ data }: Image): number {
+  return data.reduce((count, v) => count + (v < 128 ? 1 : 0), 0);
+}
+
+function difference(a: Image, b: Image): number {
+  return a.data.reduce((count, v, i) => count + (v === b.data[i] ? 0 : 1), 0);
+}
