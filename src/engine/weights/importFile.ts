@@ -28,8 +28,17 @@ export async function importFile(
   path: string,
   options: PullOptions = {},
 ): Promise<ImportRecord> {
+  return importModel(manifest(name), path, options);
+}
+
+/** As `importFile`, of a manifest in hand. */
+export async function importModel(
+  model: Manifest,
+  path: string,
+  options: PullOptions,
+): Promise<ImportRecord> {
   const { onProgress = () => {}, trust = false } = options;
-  const model = manifest(name);
+  const { name } = model;
   const { artifact, paths } = await locate(model, path);
   const work = async (): Promise<ImportRecord> => {
     const files = await checkFiles(model, artifact, paths, trust);

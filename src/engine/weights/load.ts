@@ -17,7 +17,12 @@ import type { Tensors } from './tensor.ts';
  * when the file in the cache is damaged; `InvalidInput` for an unknown name.
  */
 export async function loadWeights(name: string): Promise<Tensors> {
-  const model = manifest(name);
+  return loadModel(manifest(name));
+}
+
+/** As `loadWeights`, of a manifest in hand. */
+export async function loadModel(model: Manifest): Promise<Tensors> {
+  const { name } = model;
   const record = readRecord(name);
   if (!record || !isCurrent(model)) throw unavailable(model);
   const bytes = await readFile(weightsPath(name));

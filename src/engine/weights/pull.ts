@@ -5,11 +5,11 @@ import { cacheDir, workDir } from './cache.ts';
 import { checkFiles } from './checkFiles.ts';
 import { convert } from './convert.ts';
 import { withLock } from './lock.ts';
-import { manifest } from './manifest.ts';
+import { type Manifest, manifest } from './manifest.ts';
 import { obtain } from './obtain.ts';
 import type { OnProgress } from './progress.ts';
 import type { ImportRecord } from './record.ts';
-import { verify } from './verify.ts';
+import { verifyModel } from './verify.ts';
 
 export interface PullOptions {
   readonly onProgress?: OnProgress;
@@ -25,16 +25,23 @@ export interface PullOptions {
  * answers, `WeightsInvalid` when what comes is not what the manifest describes.
  */
 export async function pull(name: string, options: PullOptions = {}): Promise<ImportRecord> {
+  return pullModel(manifest(name), options);
+}
+
+/** As `pull`, of a manifest in hand. */
+export async function pullModel(model: Manifest, options: PullOptions): Promise<ImportRecord> {
   const { onProgress = () => {}, trust = false } = options;
-  const model = manifest(name);
-  const artifact = model.artifacts[0];
-  const present = await verify(name);
+  const {
+    name,
+    artifacts: [artifact],
+  } = model;
+  const present = await verifyModel(model);
   if (present.record && present.state === 'sound') return present.record;
   if (!trust && artifact.files.some(({ sha256 }) => sha256 === undefined)) throw unpinned(name);
 
   const directory = workDir(name);
   const work = async (): Promise<ImportRecord> => {
-    const meanwhile = await verify(name);
+    const meanwhile = await verifyModel(model);
     if (meanwhile.record && meanwhile.state === 'sound') return meanwhile.record;
     const { paths, source } = await obtain(name, artifact, directory, onProgress);
     try {

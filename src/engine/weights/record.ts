@@ -4,7 +4,7 @@ import { recordPath, weightsPath } from './cache.ts';
 import type { Manifest } from './manifest.ts';
 
 /** Raised when importers change what they write: older conversions are then made again. */
-export const FORMAT = 2;
+export const FORMAT = 1;
 
 const RecordSchema = z.object({
   format: z.number(),

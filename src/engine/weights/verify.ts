@@ -1,6 +1,6 @@
 import { weightsPath } from './cache.ts';
 import { hashFile } from './hash.ts';
-import { manifest, manifests } from './manifest.ts';
+import { type Manifest, manifest, manifests } from './manifest.ts';
 import { type ImportRecord, isCurrent, readRecord } from './record.ts';
 
 /** `outdated`: made by another version of the importers, or from files of other hashes. */
@@ -29,8 +29,13 @@ export interface Listed {
  * Compares a model in the cache with the sha256 recorded when it was converted.
  * @throws FacegraphError `InvalidInput` for an unknown name.
  */
-export async function verify(model: string): Promise<Verified> {
-  const known = manifest(model);
+export async function verify(name: string): Promise<Verified> {
+  return verifyModel(manifest(name));
+}
+
+/** As `verify`, of a manifest in hand. */
+export async function verifyModel(known: Manifest): Promise<Verified> {
+  const model = known.name;
   const record = readRecord(model);
   if (!record) return { model, state: 'absent' };
   const actual = await hashFile(weightsPath(model)).catch(() => undefined);
