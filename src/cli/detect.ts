@@ -1,9 +1,13 @@
 import type { Command } from 'commander';
+import type { Face, Point } from '../engine/face.ts';
 import { openAlbum } from './album.ts';
 import { eachPhotograph } from './batch.ts';
 import { detectOptions, type PhotographOptions, photographOptions } from './options.ts';
-import { block, boxText, counted } from './output.ts';
+import { block, boxText, counted, rounded } from './output.ts';
 import { withEngine } from './session.ts';
+
+// A file that could not be read has no size and no faces.
+const BLANK = { width: 0, height: 0, faces: [] };
 
 /** Adds the verb `detect`. */
 export function registerDetect(program: Command): void {
@@ -31,7 +35,7 @@ async function detect(paths: string[], options: PhotographOptions): Promise<void
         `confidence ${face.confidence.toFixed(4)}`,
       ]);
       return {
-        value: { image: path, width, height, faces },
+        value: { image: path, width, height, faces: faces.map(shape) },
         text: block(`${path}  ${width}×${height}, ${counted(faces.length, 'face')}`, rows),
       };
     }),
@@ -39,4 +43,17 @@ async function detect(paths: string[], options: PhotographOptions): Promise<void
   album?.end();
 }
 
-const BLANK = { width: 0, height: 0, faces: [] };
+function shape({ box, confidence, landmarks }: Face): Face {
+  const at = ([x, y]: Point): Point => [rounded(x, 2), rounded(y, 2)];
+  return {
+    box,
+    confidence: rounded(confidence, 7),
+    landmarks: {
+      leftEye: at(landmarks.leftEye),
+      rightEye: at(landmarks.rightEye),
+      nose: at(landmarks.nose),
+      mouthLeft: at(landmarks.mouthLeft),
+      mouthRight: at(landmarks.mouthRight),
+    },
+  };
+}
