@@ -40,3 +40,8 @@ export function expectNear(actual: readonly number[], expected: readonly number[
     expect(Math.abs(actual[i] - expected[i])).toBeLessThanOrEqual(1);
   }
 }
+
+/** How many samples are darker than the middle. */
+export function dark({ data }: Image): number {
+  return data.reduce((count, v) => count + (v < 128 ? 1 : 0), 0);
+}

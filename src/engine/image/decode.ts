@@ -41,7 +41,7 @@ export async function decodeImage(
   if (Math.max(width, height) > MAX_SIDE) {
     throw tooLarge(`${width}x${height} pixels`, `${MAX_SIDE} pixels a side`);
   }
-  // One budget for all threads: pictures at the limit are decoded one at a time (1.4 GB each in jpeg-js).
+  // One budget for all threads: pictures at the limit are decoded one at a time (1.4 GB each in jpeg-js, 2 GB in pngjs).
   pool ??= createPool(new URL('./worker.mjs', import.meta.url), THREADS, DEFAULT_LIMITS.maxPixels);
   // Not slice(), which on a Buffer is a view.
   const copy = new Uint8Array(bytes);
