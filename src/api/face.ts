@@ -11,6 +11,7 @@ import { Box, Landmarks } from './picture.ts';
 /** An enrolled face. */
 export const FaceNode = builder.prismaNode('Face', {
   id: { field: 'id', description: 'Node id.' },
+  nullable: true,
   authScopes: { $any: { identify: true, galleryRead: true, galleryWrite: true } },
   fields: (t) => ({
     box: t.field({

@@ -21,6 +21,7 @@ export function galleryBy({ id, name }: typeof GalleryBy.$inferInput) {
 /** A collection of people. */
 export const GalleryNode = builder.prismaNode('Gallery', {
   id: { field: 'id', description: 'Node id.' },
+  nullable: true,
   authScopes: { $any: { galleryRead: true, galleryWrite: true } },
   fields: (t) => ({
     name: t.exposeString('name'),

@@ -6,6 +6,7 @@ import { GalleryBy, galleryBy } from './gallery.ts';
 /** A person of a gallery. */
 export const IdentityNode = builder.prismaNode('Identity', {
   id: { field: 'id', description: 'Node id.' },
+  nullable: true,
   authScopes: { $any: { identify: true, galleryRead: true, galleryWrite: true } },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What the person is called; need not be unique.' }),

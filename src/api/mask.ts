@@ -1,29 +1,28 @@
 import { PothosValidationError } from '@pothos/core';
 import { GraphQLError } from 'graphql';
 import { maskError as mask } from 'graphql-yoga';
-import { FacegraphError } from '../errors.ts';
+import { type ErrorCode, FacegraphError } from '../errors.ts';
 
 /**
  * What a client sees of an error that is no member of a union: expected failures with their code,
  * everything else as "Unexpected error." (the server's log has the rest).
  */
 export function maskError(error: unknown, message: string): Error {
-  if (error instanceof GraphQLError) {
-    const { originalError, nodes, path } = error;
-    if (originalError instanceof FacegraphError)
-      return new GraphQLError(originalError.message, {
-        nodes,
-        path,
-        extensions: { code: originalError.code },
-      });
-    // Malformed node ids and queries that cost too much.
-    if (originalError instanceof PothosValidationError)
-      return new GraphQLError(originalError.message, {
-        nodes,
-        path,
-        extensions: { code: 'InvalidInput' },
-      });
+  const code = expectedCode(error);
+  if (error instanceof GraphQLError && code) {
+    const { nodes, path } = error;
+    return new GraphQLError(error.message, { nodes, path, extensions: { code } });
   }
   // Never the development form, which adds the original error to the answer.
   return mask(error, message, false);
+}
+
+/**
+ * The code of an error that clients cause: a failure of the domain, a malformed node id or cursor,
+ * a query that costs too much. Undefined for a bug.
+ */
+export function expectedCode(error: unknown): ErrorCode | undefined {
+  const cause = error instanceof GraphQLError ? error.originalError : error;
+  if (cause instanceof FacegraphError) return cause.code;
+  return cause instanceof PothosValidationError ? 'InvalidInput' : undefined;
 }

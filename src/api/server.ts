@@ -1,9 +1,15 @@
 import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
-import { parse } from 'graphql';
-import { createYoga, type Plugin, useReadinessCheck, type YogaServerInstance } from 'graphql-yoga';
+import { GraphQLError, parse } from 'graphql';
+import {
+  createYoga,
+  type Plugin,
+  useReadinessCheck,
+  type YogaLogger,
+  type YogaServerInstance,
+} from 'graphql-yoga';
 import { authenticate } from '../faces/keys.ts';
 import type { Context } from './context.ts';
-import { maskError } from './mask.ts';
+import { expectedCode, maskError } from './mask.ts';
 import { schema } from './schema.ts';
 
 /** What the server needs from the program around it. */
@@ -34,6 +40,7 @@ export function createServer(options: ServerOptions): YogaServerInstance<object,
     cors: false,
     maxRequestBodySize: MAX_BODY_BYTES,
     maskedErrors: { maskError },
+    logging: LOG,
     context: async ({ request }) => {
       const secret = presentedKey(request);
       return { ...service, key: secret ? await authenticate(service.db, secret) : null };
@@ -45,6 +52,7 @@ export function createServer(options: ServerOptions): YogaServerInstance<object,
         check: async () => accepting() && (await isReachable(service.db)),
       }),
       limitTokens,
+      refuseBadParts,
     ],
   });
 }
@@ -53,6 +61,33 @@ export function createServer(options: ServerOptions): YogaServerInstance<object,
 const limitTokens: Plugin = {
   onParse: ({ setParseFn }) =>
     setParseFn((source, options) => parse(source, { ...options, maxTokens: MAX_TOKENS })),
+};
+
+// Yoga's parser takes the shape of a multipart map for granted.
+const refuseBadParts: Plugin = {
+  onRequestParse({ requestParser, setRequestParser }) {
+    if (!requestParser) return;
+    setRequestParser(async (request) => {
+      try {
+        return await requestParser(request);
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+        throw new GraphQLError('the request is malformed', {
+          extensions: { code: 'InvalidInput', http: { status: 400 } },
+        });
+      }
+    });
+  },
+};
+
+// What clients get wrong is told to them and is no news here.
+const LOG: YogaLogger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: (...parts) => console.warn(...parts),
+  error: (...parts) => {
+    if (!parts.some(expectedCode)) console.error(...parts);
+  },
 };
 
 function presentedKey(request: Request): string | null {

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
@@ -53,8 +54,13 @@ async function openEmbedded(directory: string): Promise<Database> {
     await embedded?.close();
     await unlock();
   };
+  const data = join(directory, 'pglite');
+  // A first start that was killed half-way leaves a folder that cannot be opened any more.
+  const unfinished = join(directory, 'pglite.unfinished');
   try {
-    embedded = await PGlite.create(join(directory, 'pglite'));
+    if (existsSync(unfinished)) await rm(data, { recursive: true, force: true });
+    if (!existsSync(data)) await writeFile(unfinished, '');
+    embedded = await PGlite.create(data);
     const session = embedded;
     const migrated = await migrate(
       {
@@ -63,6 +69,7 @@ async function openEmbedded(directory: string): Promise<Database> {
       },
       MIGRATIONS,
     );
+    await rm(unfinished, { force: true });
     const client = new PrismaClient({ adapter: new PrismaPGlite(embedded) });
     return {
       client,

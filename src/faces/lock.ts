@@ -15,7 +15,8 @@ export async function lockDirectory(directory: string): Promise<() => Promise<vo
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const holder = Number(await readFile(path, 'utf8'));
-    if (isAlive(holder))
+    // Our own number is a predecessor's: in a container every run has the same one.
+    if (holder !== process.pid && isAlive(holder))
       throw new FacegraphError('InvalidInput', `${directory} is in use by process ${holder}`);
     // Left behind by a process that was killed.
     await rm(path, { force: true });
