@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closeScope, type Scope } from '../src/gpu/plan.ts';
-import { type Activation, conv, convLanes, convTile, packWeights } from '../src/kernels/conv.ts';
+import { type Activation, conv, convColumns, convTile, packWeights } from '../src/kernels/conv.ts';
 import { gate } from '../src/kernels/gate.ts';
 import { globalAverage } from '../src/kernels/globalAverage.ts';
 import { copy, pool } from '../src/kernels/pool.ts';
@@ -93,7 +93,7 @@ describe('conv equals its scalar reference', () => {
       label: 'test',
       x: tensor(scope, x),
       y,
-      weight: vector(scope, packWeights(weight, taps, cin, c.cout, convLanes(scope.gpu))),
+      weight: vector(scope, packWeights(weight, taps, cin, c.cout)),
       bias: vector(scope, bias),
       slope: vector(scope, slope),
       residual: residual && tensor(scope, residual),
@@ -128,7 +128,7 @@ describe('conv equals its scalar reference', () => {
       label: 'test',
       x: slice(x, 8),
       y: slice(y, 16),
-      weight: vector(scope, packWeights(weight, 1, 8, 8, convLanes(scope.gpu))),
+      weight: vector(scope, packWeights(weight, 1, 8, 8)),
       bias: vector(scope, bias),
       kernel: [1, 1],
       stride: [1, 1],
@@ -164,15 +164,29 @@ describe('conv equals its scalar reference', () => {
   });
 });
 
-describe('convTile', () => {
+describe('tiles of a convolution', () => {
   it.each([
-    { subgroup: [8, 8], m: 3025, cout: 64, tile: { lanes: 8, pixels: 8, width: 8 } },
-    { subgroup: [4, 4], m: 3025, cout: 64, tile: { lanes: 4, pixels: 8, width: 4 } },
-    { subgroup: [32, 32], m: 3025, cout: 256, tile: { lanes: 8, pixels: 8, width: 32 } },
-    { subgroup: [32, 32], m: 1, cout: 12, tile: { lanes: 8, pixels: 1, width: 8 } },
-    { subgroup: [8, 32], m: 5, cout: 96, tile: { lanes: 8, pixels: 4, width: 24 } },
-  ] as const)('subgroup $subgroup, M $m, Cout $cout', ({ subgroup, m, cout, tile }) => {
-    expect(convTile(subgroup, m, cout)).toEqual(tile);
+    { subgroup: [8, 8], m: 3025, columns: 8, tile: { lanes: 8, width: 8, pixels: 2 } },
+    { subgroup: [8, 8], m: 3025, columns: 3, tile: { lanes: 8, width: 8, pixels: 4 } },
+    { subgroup: [8, 8], m: 8, columns: 8, tile: { lanes: 8, width: 8, pixels: 1 } },
+    { subgroup: [4, 4], m: 3025, columns: 4, tile: { lanes: 4, width: 4, pixels: 4 } },
+    { subgroup: [32, 32], m: 49, columns: 8, tile: { lanes: 8, width: 32, pixels: 2 } },
+    { subgroup: [8, 128], m: 3025, columns: 8, tile: { lanes: 8, width: 64, pixels: 2 } },
+  ] as const)('subgroup $subgroup, M $m, $columns columns', ({ subgroup, m, columns, tile }) => {
+    expect(convTile(subgroup, m, columns)).toEqual(tile);
+  });
+
+  it.each([
+    [6, 2],
+    [12, 3],
+    [28, 8],
+    [32, 8],
+    [48, 4],
+    [80, 4],
+    [192, 8],
+    [8631, 8],
+  ])('Cout %i in columns of %i', (cout, columns) => {
+    expect(convColumns(cout)).toBe(columns);
   });
 });
 

@@ -1,7 +1,6 @@
-import type { Gpu } from '../gpu/device.ts';
 import { type Scope, storage } from '../gpu/plan.ts';
 import { padded } from '../gpu/tensor.ts';
-import { type ConvWeights, convLanes, packWeights } from '../kernels/conv.ts';
+import { type ConvWeights, packWeights } from '../kernels/conv.ts';
 import { type Network, parameters } from './network.ts';
 
 /** A parameter tensor on the CPU. */
@@ -32,7 +31,7 @@ export function uploadWeights(
       if (String(tensor.shape) !== String(shape))
         throw new Error(`${network.name}: ${name} is [${tensor.shape}], not [${shape}]`);
       const slot = name.slice(layer.name.length + 1) as keyof ConvWeights;
-      const data = slot === 'weight' ? pack(scope.gpu, tensor) : widen(tensor.data);
+      const data = slot === 'weight' ? pack(tensor) : widen(tensor.data);
       parts.push({ layer: layer.name, slot, data });
     }
   const spans = parts.map((p) => Math.ceil(p.data.byteLength / ALIGNMENT) * ALIGNMENT);
@@ -50,10 +49,10 @@ export function uploadWeights(
   return weights as Map<string, ConvWeights>;
 }
 
-function pack(gpu: Gpu, { shape, data }: Parameter): Float32Array {
+function pack({ shape, data }: Parameter): Float32Array {
   const [cin, cout] = shape.slice(-2);
   const taps = shape.slice(0, -2).reduce((product, n) => product * n, 1);
-  return packWeights(data, taps, cin, cout, convLanes(gpu));
+  return packWeights(data, taps, cin, cout);
 }
 
 function widen(values: Float32Array): Float32Array {

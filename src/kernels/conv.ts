@@ -1,4 +1,3 @@
-import type { Gpu } from '../gpu/device.ts';
 import { kernel } from '../gpu/pipeline.ts';
 import { type Scope, type Step, step } from '../gpu/plan.ts';
 import { binding, padded, pixels, type Tensor } from '../gpu/tensor.ts';
@@ -40,54 +39,62 @@ const ACTIVATION = { none: 0, relu: 1, prelu: 2, sigmoid: 3 } as const;
 
 /** How a convolution is cut for a device. */
 export interface ConvTile {
-  /** Lanes that share pixel values: 8, or 4 where subgroups are that small (SwiftShader). */
+  /** Lanes that share the loading of weights: 8, or 4 where subgroups are that small (SwiftShader). */
   readonly lanes: 4 | 8;
+  /** Invocations of a workgroup. */
+  readonly width: number;
   /** Output pixels of an invocation. */
   readonly pixels: number;
-  /** Invocations of a workgroup, 4 output channels each. */
-  readonly width: number;
 }
 
+/** Accumulators of an invocation in vec4s: more were no faster, and cost seconds to compile. */
+const ACCUMULATORS = 16;
+
 /**
- * The tile for M output pixels and Cout channels on a device with these subgroup sizes.
- * 8 pixels keep lavapipe's compile time at 1 s; more were no faster within its noise.
+ * The tile for M output pixels and `columns` vec4s of channels on a device with these subgroup
+ * sizes. Few distinct tiles: each is a pipeline, and lavapipe takes seconds for one.
  */
-export function convTile(subgroup: readonly [number, number], m: number, cout: number): ConvTile {
+export function convTile(
+  subgroup: readonly [min: number, max: number],
+  m: number,
+  columns: number,
+): ConvTile {
   const lanes = subgroup[0] < 8 ? 4 : 8;
-  const wanted = Math.ceil(cout / 4 / lanes) * lanes;
-  const widest = Math.max(lanes, Math.min(64, subgroup[1]));
-  return {
-    lanes,
-    pixels: m >= 8 ? 8 : m >= 3 ? 4 : m,
-    width: Math.min(widest, wanted),
-  };
+  const width = Math.max(lanes, Math.min(64, subgroup[1]));
+  return { lanes, width, pixels: m <= width ? 1 : Math.min(4, Math.floor(ACCUMULATORS / columns)) };
 }
 
-/** Lanes of the device's convolution tile; the packing of the weights depends on it. */
-export function convLanes(gpu: Gpu): number {
-  return convTile(gpu.adapter.subgroupSize, 8, 32).lanes;
+/** Vec4s of output channels of an invocation: all when there are few, else the 8 or 4 that waste less. */
+export function convColumns(cout: number): 1 | 2 | 3 | 4 | 8 {
+  const cout4 = padded(cout) / 4;
+  if (cout4 <= 4) return cout4 as 1 | 2 | 3 | 4;
+  return Math.ceil(cout4 / 8) * 2 === Math.ceil(cout4 / 4) ? 8 : 4;
 }
 
-/**
- * Weights [KH, KW, Cin, Cout] as conv.wgsl reads them: Cin and Cout padded to 4, K padded with zero
- * rows to a multiple of 4·lanes.
- */
+/** Channels of a vec4 of x that carry values. */
+function depth(cin: number): number {
+  return Math.min(4, cin);
+}
+
+/** Weights [KH, KW, Cin, Cout] as conv.wgsl reads them. `taps` is KH · KW. */
 export function packWeights(
   weight: Float32Array,
   taps: number,
   cin: number,
   cout: number,
-  lanes: number,
 ): Float32Array {
-  const ci4 = padded(cin);
-  const co4 = padded(cout);
-  const rows = Math.ceil((taps * ci4) / (4 * lanes)) * 4 * lanes;
-  const packed = new Float32Array(rows * co4);
-  for (let tap = 0; tap < taps; tap++)
-    for (let ci = 0; ci < cin; ci++) {
-      const from = (tap * cin + ci) * cout;
-      packed.set(weight.subarray(from, from + cout), (tap * ci4 + ci) * co4);
-    }
+  const columns = convColumns(cout) * 4;
+  const groups = Math.ceil(cout / columns);
+  const rows = taps * (cin < 4 ? cin : padded(cin));
+  const slack = 8 * 4;
+  const packed = new Float32Array(groups * rows * columns + slack);
+  for (let group = 0; group < groups; group++)
+    for (let tap = 0; tap < taps; tap++)
+      for (let ci = 0; ci < cin; ci++) {
+        const from = (tap * cin + ci) * cout + group * columns;
+        const values = weight.subarray(from, from + Math.min(columns, cout - group * columns));
+        packed.set(values, (group * rows + tap * (rows / taps) + ci) * columns);
+      }
   return packed;
 }
 
@@ -107,7 +114,8 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
 
   const { unused, adapter } = scope.gpu;
   const m = pixels(y);
-  const tile = convTile(adapter.subgroupSize, m, cout);
+  const columns = convColumns(cout);
+  const tile = convTile(adapter.subgroupSize, m, columns);
   const cin4 = padded(x.shape[3]) / 4;
   const cout4 = padded(cout) / 4;
   const r = residual ?? y;
@@ -115,17 +123,17 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
     ...[x.shape[1], x.shape[2], cin4, x.stride / 4, x.channel / 4],
     ...[ho, wo, cout4, y.stride / 4, y.channel / 4],
     ...[r.stride / 4, r.channel / 4],
-    ...[args.kernel[1], ...args.stride, ...args.pad],
-    ...[args.kernel[0] * args.kernel[1] * cin4, m],
+    ...[...args.kernel, ...args.stride, ...args.pad, m],
+    ...[ACTIVATION[args.activation], residual ? 1 : 0],
   ]);
   return step(scope, CONV, {
     label,
     constants: {
       TM: tile.pixels,
+      CO: columns,
+      DEPTH: depth(x.shape[3]),
       WIDTH: tile.width,
       LANES: tile.lanes,
-      ACTIVATION: ACTIVATION[args.activation],
-      RESIDUAL: residual !== undefined,
     },
     bindings: [
       binding(x),
@@ -136,6 +144,6 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
       binding(y),
       shape,
     ],
-    workgroups: grid(Math.ceil(cout4 / tile.width), Math.ceil(m / tile.pixels)),
+    workgroups: grid(Math.ceil(cout4 / columns), Math.ceil(m / (tile.width * tile.pixels))),
   });
 }
