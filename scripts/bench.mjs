@@ -1,0 +1,10 @@
+import { gpuVariables } from './setup/environment.mjs';
+import { prepare } from './setup/prepare.mjs';
+import { main } from './setup/progress.mjs';
+import { foreground, root } from './setup/run.mjs';
+
+await main(async () => {
+  process.chdir(root);
+  await prepare({ dev: true, weights: 'needed' });
+  return foreground(['--import', 'tsx', 'bench/main.ts', ...process.argv.slice(2)], gpuVariables());
+});
