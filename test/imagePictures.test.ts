@@ -54,6 +54,25 @@ describe('drawFaces', () => {
     expect(difference(picture, bare)).toBeGreaterThan(300 * 15 * 0.5);
   });
 
+  it('hides no label behind another while there is room', () => {
+    const faces = [0, 1, 2, 3].map((i) => faceAt(100 + 15 * i, 120 + 5 * i, 40, 40));
+    const drawn = (labels: (string | undefined)[]) =>
+      drawFaces(
+        image,
+        faces.map((face, i) => ({ face, label: labels[i] })),
+      );
+    const four = drawn(['Somebody', 'Somebody', 'Somebody', 'Somebody']);
+    const one = drawn(['Somebody']);
+    expect(difference(four, drawn([]))).toBeGreaterThan(3 * difference(one, drawn([])));
+  });
+
+  it('survives a picture smaller than its label', () => {
+    const small = blank(12, 12, WHITE);
+    const picture = drawFaces(small, [{ face: faceAt(0, 0, 12, 12), label: 'Somebody' }]);
+    expect(size(picture)).toEqual([12, 12]);
+    expect(picture.data).not.toEqual(small.data);
+  });
+
   it('puts the labels of neighbours beside each other, not on top', () => {
     const faces = [faceAt(100, 120, 40, 40), faceAt(120, 125, 40, 40)];
     const picture = drawFaces(

@@ -38,9 +38,10 @@ export function drawFaces(image: Image, faces: readonly LabelledFace[]): Image {
     }
   }
   // After all the boxes, so that no line of a neighbour crosses a name.
-  const taken: Rectangle[] = faces.map(({ face }) => face.box);
+  const boxes = faces.map(({ face }) => face.box);
+  const labels: Rectangle[] = [];
   for (const { face, label } of faces) {
-    if (label) taken.push(drawLabel(picture, face.box, label, thickness, taken));
+    if (label) labels.push(drawLabel(picture, face.box, label, thickness, boxes, labels));
   }
   return picture;
 }
@@ -81,22 +82,32 @@ function drawLabel(
   box: Rectangle,
   label: string,
   thickness: number,
-  taken: readonly Rectangle[],
+  boxes: readonly Rectangle[],
+  labels: readonly Rectangle[],
 ): Rectangle {
-  const size = Math.max(9, Math.round(Math.min(picture.width, picture.height) / 50));
+  const size = Math.max(9, Math.round(Math.min(picture.width, picture.height) / 60));
   const pad = Math.round(size / 2);
   const text = shorten(label, picture.width - 2 * pad, size);
   const width = Math.ceil(textWidth(text, size)) + 2 * pad;
   const height = size + 2 * pad;
-  const [x, y] = box;
-  const left = Math.max(0, Math.min(x - thickness, picture.width - width));
-  const above: Rectangle = [left, y - thickness - height, width, height];
-  const below: Rectangle = [left, y + box[3] + thickness, width, height];
-  const inside: Rectangle = [left, Math.max(0, y), width, height];
-  const place =
-    [above, below].find((r) => fits(r, picture) && !taken.some((t) => overlap(r, t))) ??
-    [above, below].find((r) => fits(r, picture)) ??
-    inside;
+  const [x, y, w, h] = box;
+  const within = (v: number) => Math.max(0, Math.min(v, picture.width - width));
+  const [left, right] = [within(x - thickness), within(x + w + thickness - width)];
+  const [above, below] = [y - thickness - height, y + h + thickness];
+  const lowest = Math.max(0, picture.height - height);
+  const inside = [y, y + h - height].map((top) => Math.max(0, Math.min(top, lowest)));
+  // Best first; inside the box only where the rest lies outside the picture or would hide more.
+  const places = [above, below]
+    .filter((top) => top >= 0 && top <= lowest)
+    .concat(inside)
+    .flatMap((top): Rectangle[] => [
+      [left, top, width, height],
+      [right, top, width, height],
+    ]);
+  const hidden = (place: Rectangle) =>
+    sum(boxes.map((other) => overlap(place, other))) +
+    sum(labels.map((other) => 4 * overlap(place, other)));
+  const place = places.reduce((best, next) => (hidden(next) < hidden(best) ? next : best));
   fillRectangle(picture, place, RED);
   drawText(picture, text, place[0] + pad, place[1] + pad, size, WHITE);
   return place;
@@ -109,10 +120,12 @@ function shorten(label: string, width: number, size: number): string {
   return `${letters.join('')}…`;
 }
 
-function fits([, y, , height]: Rectangle, picture: Image): boolean {
-  return y >= 0 && y + height <= picture.height;
+function overlap([ax, ay, aw, ah]: Rectangle, [bx, by, bw, bh]: Rectangle): number {
+  const width = Math.min(ax + aw, bx + bw) - Math.max(ax, bx);
+  const height = Math.min(ay + ah, by + bh) - Math.max(ay, by);
+  return Math.max(0, width) * Math.max(0, height);
 }
 
-function overlap([ax, ay, aw, ah]: Rectangle, [bx, by, bw, bh]: Rectangle): boolean {
-  return ax < bx + bw && bx < ax + aw && ay < by + bh && by < ay + ah;
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }
