@@ -23,7 +23,7 @@ export async function demo(data) {
   const heading = 'Who is in a photograph?';
   const photograph = join(root, SAMPLES, 'sample3.jpg');
   if (!existsSync(photograph))
-    return [heading, '', '  npm run -s facegraph -- identify PHOTO.jpg --known FOLDER', ''];
+    return ['', heading, '', '  npm run -s facegraph -- identify PHOTO.jpg --known FOLDER', ''];
   const folder = join(data, 'demo', 'known');
   const { default: jpeg } = await import('jpeg-js');
   const paths = KNOWN.map(([name]) => join(folder, name, 'sample3.jpg'));
@@ -35,6 +35,7 @@ export async function demo(data) {
     }
   }
   return [
+    '',
     `${heading} In another terminal:`,
     '',
     `  npm run -s facegraph -- identify ${SAMPLES}/sample1.jpg --known ${folder}`,

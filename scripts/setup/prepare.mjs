@@ -23,12 +23,20 @@ export async function prepare(wanted) {
   const { generateClient } = await import('./generate.mjs');
   await step('WebGPU adapter', ensureAdapter);
   await step('database client', generateClient);
-  await step('weights', async () => {
-    const cli = join(root, 'scripts', 'facegraph.mjs');
-    const code = await foreground([cli, 'weights', 'pull'], gpuVariables());
-    if (code === 0) return 'in the cache';
-    if (wanted.weights === 'needed')
-      throw new SetupError('The weights could not be had (see above). Run this again to go on.');
-    return 'not all of them: the tests that need them are skipped';
-  });
+  await step('weights', () => pullWeights(wanted.weights));
+}
+
+/** @param {'needed' | 'wanted'} urgency */
+async function pullWeights(urgency) {
+  const { register } = await import('tsx/esm/api');
+  register();
+  const { hasWeights } = await import('../../src/engine/weights/load.ts');
+  const { DEFAULT_MODELS } = await import('../../src/engine/weights/manifest.ts');
+  if (DEFAULT_MODELS.every(hasWeights)) return 'in the cache';
+  const cli = join(root, 'scripts', 'facegraph.mjs');
+  const code = await foreground([cli, 'weights', 'pull'], gpuVariables());
+  if (code === 0) return 'pulled';
+  if (urgency === 'needed')
+    throw new SetupError('The weights could not be had (see above). Run this again to go on.');
+  return 'not all of them: the tests that need them are skipped';
 }

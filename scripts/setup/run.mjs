@@ -67,6 +67,11 @@ export function foreground(args, env = {}) {
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   process.on('SIGHUP', () => child.kill('SIGHUP'));
+  if (process.env.npm_lifecycle_event) {
+    // npm passes SIGTERM to a shell that dies of it alone, which would leave us running unseen.
+    const parent = process.ppid;
+    setInterval(() => process.ppid === parent || child.kill('SIGTERM'), 500).unref();
+  }
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve(exitCode(code, signal)));
