@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { closeDecoder, decodeImage } from '../src/engine/image/decode.ts';
 import type { Image } from '../src/engine/image/image.ts';
@@ -12,6 +14,8 @@ import { onGpu, onOnnxruntime } from './support/runners.ts';
 import { NETWORK_NMSE, nmse } from './support/tolerance.ts';
 
 const PHOTOGRAPH = createRequire(import.meta.url).resolve('@vladmandic/face-api/demo/sample1.jpg');
+
+const DATA = fileURLToPath(new URL('../../shared/data/', import.meta.url));
 
 let photograph: Image;
 beforeAll(async () => {
@@ -35,6 +39,20 @@ function windows(
         for (let k = 0; k < 3; k++) data[i++] = (photograph.data[at + k] - mean[k]) * scale;
       }
   return { shape: [n, h, w, c], data };
+}
+
+/** A whole image at 224 × 224 by its nearest pixels, B G R minus ImageNet's means. */
+function blueFirst({ width, height, data }: Image): Array4 {
+  const mean = [103.939, 116.779, 123.68];
+  const values = new Float32Array(224 * 224 * 3);
+  let i = 0;
+  for (let y = 0; y < 224; y++)
+    for (let x = 0; x < 224; x++) {
+      const row = Math.floor(((y + 0.5) * height) / 224);
+      const at = (row * width + Math.floor(((x + 0.5) * width) / 224)) * 3;
+      for (let k = 0; k < 3; k++) values[i++] = data[at + 2 - k] - mean[k];
+    }
+  return { shape: [1, 224, 224, 3], data: values };
 }
 
 async function expectSame(network: Network, model: string, x: Array4) {
@@ -72,5 +90,18 @@ describe.skipIf(!hasWeights('resnet50-imagenet'))(
         'resnet50-imagenet',
         windows([2, 224, 224, 3], [123.68, 116.779, 103.939], 1, 200),
       ));
+
+    // Classes of ImageNet: 193 Australian terrier, 301 ladybug, 985 daisy.
+    test.skipIf(!existsSync(DATA)).each([
+      { file: 'no-faces/LadyBird.jpg', label: 301 },
+      { file: 'no-faces/YellowFlower.jpg', label: 985 },
+      { file: 'dlib-faces/dogs.jpg', label: 193 },
+    ])('$file is recognised (needs ../shared/data)', async ({ file, label }) => {
+      const network = resnet50(RESNET50_IMAGENET, true);
+      const tensors = await loadWeights('resnet50-imagenet');
+      const image = await decodeImage(await readFile(DATA + file));
+      const y = (await onGpu(network, tensors, blueFirst(image))).get('probabilities')!.data;
+      expect(y.indexOf(Math.max(...y))).toBe(label);
+    });
   },
 );
