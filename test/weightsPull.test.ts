@@ -5,14 +5,13 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { weightsPath, workDir } from '../src/engine/weights/cache.ts';
 import { importWeights } from '../src/engine/weights/importers.ts';
-import { importModel } from '../src/engine/weights/importFile.ts';
 import { loadModel } from '../src/engine/weights/load.ts';
 import type { Manifest } from '../src/engine/weights/manifest.ts';
 import type { Progress } from '../src/engine/weights/progress.ts';
 import { lockPath, pullModel } from '../src/engine/weights/pull.ts';
 import { isCurrent } from '../src/engine/weights/record.ts';
 import { verifyModel } from '../src/engine/weights/verify.ts';
-import { manifestOf, mtcnnShard, type Shard } from './support/mtcnnShard.ts';
+import { manifestOf, mtcnnShard, type Shard, writeShard } from './support/mtcnnShard.ts';
 import { type Registry, startRegistry } from './support/registry.ts';
 
 // A whole MTCNN of random values, from a registry on this machine through the real npm.
@@ -61,7 +60,7 @@ test('pull downloads, converts, and leaves nothing but the weights', async () =>
     total: registry.tarball.length,
   });
 
-  const paths = await filesOnDisk(shard);
+  const paths = await writeShard(cache, shard);
   const { tensors } = await importWeights('mtcnn-tfjs', 'mtcnn', paths);
   expect(await loadModel(model)).toEqual(tensors);
 
@@ -171,37 +170,3 @@ test('damaged weights are found by load and verify, and mended by pull', async (
   await truncate(path, 1000);
   await expect(loadModel(model)).rejects.toMatchObject({ code: 'ModelUnavailable' });
 });
-
-test('files that the user has are imported from their folder, or by one of them', async () => {
-  const [json, file] = await filesOnDisk(shard);
-  expect((await importModel(model, dirname(json), {})).source).toBe('file');
-  const { files } = await importModel(model, file, {});
-  expect(Object.values(files)).toEqual(model.artifacts[0].files.map(({ sha256 }) => sha256));
-  expect(registry.seen).toEqual([]);
-});
-
-test('files that nobody has pinned need trust once, and the same bytes ever after', async () => {
-  const [artifact] = model.artifacts;
-  const files = artifact.files.map(({ name }) => ({ name }));
-  const unpinned = { ...model, artifacts: [{ ...artifact, files }] };
-  await expect(pullModel(unpinned, {})).rejects.toThrow('--trust');
-  expect(registry.seen).toEqual([]);
-
-  const [json] = await filesOnDisk(shard);
-  await expect(importModel(unpinned, json, {})).rejects.toThrow('--trust');
-  await importModel(unpinned, json, { trust: true });
-  await importModel(unpinned, json, {});
-
-  const [other] = await filesOnDisk(mtcnnShard(3));
-  await expect(importModel(unpinned, other, { trust: true })).rejects.toMatchObject({
-    code: 'WeightsInvalid',
-  });
-});
-
-async function filesOnDisk({ json, shard: values }: Shard): Promise<string[]> {
-  const folder = await mkdtemp(join(cache, 'files-'));
-  const contents = [json, values];
-  const paths = model.artifacts[0].files.map(({ name }) => join(folder, name));
-  for (const [i, path] of paths.entries()) await writeFile(path, contents[i]);
-  return paths;
-}

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { layersOf } from '../../src/engine/weights/layersOf.ts';
 import { type Manifest, manifest } from '../../src/engine/weights/manifest.ts';
 import { randomArray } from './random.ts';
@@ -50,4 +52,13 @@ export function manifestOf({ json, shard }: Shard, name: string, npmPackage: str
   }));
   const sources = [{ kind: 'npm' as const, package: npmPackage, directory: 'app/weights' }];
   return { ...genuine, name, artifacts: [{ ...artifact, files, sources }] };
+}
+
+/** Writes the files into a new folder of `directory`; their paths in the manifest's order. */
+export async function writeShard(directory: string, { json, shard }: Shard): Promise<string[]> {
+  const folder = await mkdtemp(join(directory, 'files-'));
+  const contents = [json, shard];
+  const paths = manifest('mtcnn').artifacts[0].files.map(({ name }) => join(folder, name));
+  for (const [i, path] of paths.entries()) await writeFile(path, contents[i]);
+  return paths;
 }

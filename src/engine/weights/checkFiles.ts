@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { FacegraphError } from '../../errors.ts';
 import { hashFile } from './hash.ts';
@@ -18,7 +19,10 @@ export async function checkFiles(
 ): Promise<Record<string, string>> {
   const seen = readRecord(manifest.name)?.files ?? {};
   const files: Record<string, string> = {};
-  for (const [i, { name, sha256 }] of artifact.files.entries()) {
+  for (const [i, { name, bytes, sha256 }] of artifact.files.entries()) {
+    const { size } = await stat(paths[i]);
+    if (bytes !== undefined && size !== bytes)
+      throw refuse(paths[i], `has ${size} bytes, the published one ${bytes}`);
     const actual = await hashFile(paths[i]);
     const expected = sha256 ?? seen[name];
     if (expected !== undefined && actual !== expected)
