@@ -2,7 +2,7 @@
  * Verification accuracy on the development pairs of LFW in ../shared/data/lfw-dev: 10-fold with the
  * best threshold of the other nine folds, an image without a face matching nobody.
  *
- *   npx tsx bench/lfw.ts [--model NAME] [--pairs N] [--crop MARGIN[,square][,align]]…
+ *   npm run bench -- lfw [--model NAME] [--pairs N] [--crop MARGIN[,square][,align]]…
  *
  * Without --crop the model's own crop is measured; with several, all of them in one run.
  */
@@ -28,6 +28,7 @@ import { type Pair, parsePairs, score } from './lfwPairs.ts';
 const ROOT = fileURLToPath(new URL('../../shared/data/lfw-dev/', import.meta.url));
 
 const { values: args } = parseArgs({
+  allowPositionals: true,
   options: {
     model: { type: 'string', default: 'facenet-vggface2' },
     pairs: { type: 'string', default: '1000' },

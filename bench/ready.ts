@@ -2,13 +2,16 @@
  * Time from the start of a process to its first answer (a face detected and embedded), with the
  * weights in the cache and the shaders in the driver's.
  *
- *   npx tsx bench/ready.ts [--runs N]
+ *   npm run bench -- ready [--runs N]
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const { values: args } = parseArgs({ options: { runs: { type: 'string', default: '5' } } });
+const { values: args } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: '5' } },
+});
 
 const ANSWER = fileURLToPath(new URL('answer.ts', import.meta.url));
 

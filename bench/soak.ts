@@ -1,7 +1,7 @@
 /**
  * Detects and embeds over and over and watches the process's memory: the resident set must not grow.
  *
- *   npx tsx bench/soak.ts [--calls N] [--model NAME]
+ *   npm run bench -- soak [--calls N] [--model NAME]
  */
 import { parseArgs } from 'node:util';
 import { closeDecoder } from '../src/engine/image/decode.ts';
@@ -9,6 +9,7 @@ import { openEngine } from '../src/engine/openEngine.ts';
 import { photographs } from './photographs.ts';
 
 const { values: args } = parseArgs({
+  allowPositionals: true,
   options: {
     calls: { type: 'string', default: '1000' },
     model: { type: 'string', default: 'facenet-vggface2' },

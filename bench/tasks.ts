@@ -18,6 +18,8 @@ import { peerDetect } from './peerCascade.ts';
 export interface Task {
   readonly what: string;
   readonly contenders: readonly Contender[];
+  /** After the runs: what came out, and whether all agree. */
+  readonly verdict?: () => string;
 }
 
 const PROVIDERS: readonly Provider[] = ['webgpu', 'cpu'];
@@ -26,6 +28,7 @@ const peerName = (provider: Provider) => `onnxruntime ${provider}`;
 /** Bytes of RGB to faces; the peers run our cascade around their networks. */
 export async function detectTask(image: Image): Promise<Task> {
   const tensors = await loadWeights('mtcnn');
+  const found = new Map<string, readonly (readonly number[])[]>();
   return {
     what: `detect ${image.width}×${image.height}`,
     contenders: [
@@ -33,18 +36,37 @@ export async function detectTask(image: Image): Promise<Task> {
         engine: 'facegraph',
         async open() {
           const engine = await openEngine();
-          return { run: () => engine.detect(image), close: () => engine.close() };
+          const run = async () => {
+            found.set(
+              'facegraph',
+              (await engine.detect(image)).map(({ box }) => box),
+            );
+          };
+          return { run, close: () => engine.close() };
         },
       },
       ...PROVIDERS.map((provider) => ({
         engine: peerName(provider),
         async open() {
-          const { run, close } = await openPeerCascade(provider, tensors);
-          return { run: () => peerDetect(image, run), close };
+          const { run: networks, close } = await openPeerCascade(provider, tensors);
+          const run = async () => {
+            found.set(peerName(provider), await peerDetect(image, networks));
+          };
+          return { run, close };
         },
       })),
     ],
+    verdict: () => compareBoxes([...found.values()]),
   };
+}
+
+function compareBoxes([ours, ...others]: readonly (readonly (readonly number[])[])[]): string {
+  const same = others.every(
+    (boxes) =>
+      boxes.length === ours.length &&
+      boxes.every((box, i) => ours[i].every((side, k) => Math.abs(side - box[k]) <= 1)),
+  );
+  return `${ours.length} faces, ${same ? 'same' : 'DIFFERENT'} boxes`;
 }
 
 /** Faces of a photograph to embeddings; the peers are given the cut faces, we cut them too. */
