@@ -23,7 +23,7 @@ export interface CropNetwork {
    * `regions` holds the words of one region after the other, as `cut` expects them.
    */
   run(image: GpuImage, regions: Int32Array | Float32Array, count: number): Promise<Float32Array[]>;
-  /** Compiles every pipeline by running each batch size once on a blank image. */
+  /** Plans every batch size and dispatches each pipeline once, since drivers compile that late. */
   warmUp(image: GpuImage): Promise<void>;
   destroy(): void;
 }
@@ -90,7 +90,21 @@ export function createCropNetwork(gpu: Gpu, options: CropNetworkOptions): CropNe
   return {
     run,
     async warmUp(image) {
-      for (const size of sizes) await run(image, new Int32Array(size * words), size);
+      const seen = new Set<GPUComputePipeline>();
+      for (const size of sizes) {
+        const { plan, scope, regions } = await planFor(size);
+        const cutScope = openScope(scope.gpu);
+        const first = await cut(cutScope, image, { buffer: regions }, plan.input);
+        const fresh = [first, ...plan.steps].filter(({ pipeline }) => {
+          const known = seen.has(pipeline);
+          seen.add(pipeline);
+          return !known;
+        });
+        const { buffer, offset } = plan.input;
+        await submitAndRead(gpu, (encoder) => encode(encoder, fresh), [
+          { buffer, offset, size: 4 },
+        ]).finally(() => closeScope(cutScope));
+      }
     },
     destroy() {
       for (const plan of plans.values()) void plan.then(({ scope }) => closeScope(scope));

@@ -1,4 +1,5 @@
 import type { Gpu } from '../gpu/device.ts';
+import { storageBuffer } from '../gpu/plan.ts';
 import type { GpuImage } from '../kernels/resize.ts';
 import type { Image } from './image/image.ts';
 
@@ -25,11 +26,8 @@ export function createImageBuffer(gpu: Gpu): ImageBuffer {
             `image ${image.width}×${image.height} exceeds the binding limit ${limit}`,
           );
         buffer?.destroy();
-        buffer = gpu.device.createBuffer({
-          label: 'image',
-          size: Math.min(limit, Math.max(needed, 2 * (buffer?.size ?? 0))),
-          usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
-        });
+        const size = Math.min(limit, Math.max(needed, 2 * (buffer?.size ?? 0)));
+        buffer = storageBuffer(gpu, size, 'image');
         loaded = undefined;
       }
       if (loaded !== image) {

@@ -1,6 +1,6 @@
 import { FacegraphError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { closeScope, encode, openScope, storage } from '../gpu/plan.ts';
+import { closeScope, encode, openScope, storage, storageBuffer } from '../gpu/plan.ts';
 import { submitAndRead } from '../gpu/readback.ts';
 import { padded } from '../gpu/tensor.ts';
 import { SEARCH_BLOCK, search } from '../kernels/search.ts';
@@ -171,11 +171,7 @@ async function searchChunk(
 
 function upload(gpu: Gpu, chunk: Chunk, width: number): GPUBuffer {
   if (chunk.resident?.gpu !== gpu) {
-    const buffer = gpu.device.createBuffer({
-      label: 'index',
-      size: chunk.rows.byteLength,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
-    });
+    const buffer = storageBuffer(gpu, chunk.rows.byteLength, 'index');
     chunk.resident = { gpu, buffer };
     chunk.dirty = [0, chunk.ids.length];
   }

@@ -38,14 +38,19 @@ export function closeScope(scope: Scope): void {
   for (const buffer of scope.buffers.splice(0)) buffer.destroy();
 }
 
-/** A storage buffer of `bytes` (rounded up to 4) that lives as long as the scope. */
-export function storage(scope: Scope, bytes: number, label: string): GPUBuffer {
+/** A storage buffer of `bytes` (rounded up to 4) that its owner destroys. */
+export function storageBuffer(gpu: Gpu, bytes: number, label: string): GPUBuffer {
   const size = Math.max(256, Math.ceil(bytes / 4) * 4);
-  const limit = scope.gpu.adapter.limits.maxBufferSize;
+  const limit = gpu.adapter.limits.maxBufferSize;
   if (size > limit)
     throw new Error(`${label}: ${size} bytes exceed the adapter's buffer limit ${limit}`);
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-  const buffer = scope.gpu.device.createBuffer({ label, size, usage });
+  return gpu.device.createBuffer({ label, size, usage });
+}
+
+/** A storage buffer that lives as long as the scope. */
+export function storage(scope: Scope, bytes: number, label: string): GPUBuffer {
+  const buffer = storageBuffer(scope.gpu, bytes, label);
   scope.buffers.push(buffer);
   return buffer;
 }
