@@ -17,6 +17,8 @@ import { hasWeights } from '../src/engine/weights/load.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const SAMPLES = join(ROOT, 'node_modules/@vladmandic/face-api/demo');
 const FOUR_WOMEN = join(SAMPLES, 'sample6.jpg');
+// Their faces are some 200 pixels wide; not looking for small ones saves most of the time.
+const LARGE = ['--min-face', '100'];
 const SEED = resolve(ROOT, '../shared/data/seed');
 
 const box = z.tuple([z.int(), z.int(), z.int().positive(), z.int().positive()]);
@@ -149,7 +151,10 @@ describe('without a photograph', () => {
 
 const weights = hasWeights('mtcnn') && hasWeights('facenet-vggface2');
 
-describe.skipIf(!weights)('on real photographs (needs `facegraph weights pull`)', () => {
+// A software adapter shared with other work needs many seconds for one photograph.
+const PATIENCE = { timeout: 600_000 };
+
+describe.skipIf(!weights)('on real photographs (needs `weights pull`)', PATIENCE, () => {
   it('detect goes on after a bad file, reports it and ends with exit code 1', async () => {
     const broken = join(folder, 'broken.jpg');
     const { code, stdout, stderr } = await facegraph(['detect', broken, FOUR_WOMEN, '--json']);
@@ -181,7 +186,7 @@ describe.skipIf(!weights)('on real photographs (needs `facegraph weights pull`)'
   });
 
   it('embed gives one vector of unit length per face', async () => {
-    const { stdout } = await facegraph(['embed', FOUR_WOMEN, '--json']);
+    const { stdout } = await facegraph(['embed', FOUR_WOMEN, '--json', ...LARGE]);
     const [{ faces }] = Embedding.parse(JSON.parse(stdout));
     expect(faces).toHaveLength(4);
     for (const { embedding } of faces) {
@@ -191,14 +196,20 @@ describe.skipIf(!weights)('on real photographs (needs `facegraph weights pull`)'
   });
 
   it('verify matches each of four women with herself only', async () => {
-    const { code, stdout } = await facegraph(['verify', FOUR_WOMEN, FOUR_WOMEN, '--json']);
+    const { code, stdout } = await facegraph([
+      'verify',
+      FOUR_WOMEN,
+      FOUR_WOMEN,
+      '--json',
+      ...LARGE,
+    ]);
     const { model, pairs } = Verification.parse(JSON.parse(stdout));
     expect([code, model, pairs.length]).toEqual([0, 'facenet-vggface2', 16]);
     for (const { a, b, match } of pairs) expect(match).toBe(a.join() === b.join());
   });
 
   it('verify takes the threshold of the call', async () => {
-    const args = ['verify', FOUR_WOMEN, FOUR_WOMEN, '--json', '--threshold', '2'];
+    const args = ['verify', FOUR_WOMEN, FOUR_WOMEN, '--json', '--threshold', '2', ...LARGE];
     const { threshold, pairs } = Verification.parse(JSON.parse((await facegraph(args)).stdout));
     expect([threshold, pairs.every(({ match }) => match)]).toEqual([2, true]);
   });
@@ -206,14 +217,14 @@ describe.skipIf(!weights)('on real photographs (needs `facegraph weights pull`)'
   it('identify finds each woman by the crop that detect made of her', async () => {
     const out = join(folder, 'out');
     const known = join(folder, 'known');
-    await facegraph(['detect', FOUR_WOMEN, '--out', out]);
+    await facegraph(['detect', FOUR_WOMEN, '--out', out, ...LARGE]);
     expect(readdirSync(out).sort()).toEqual(
       ['face1', 'face2', 'face3', 'face4', 'faces'].map((name) => `sample6-${name}.jpg`),
     );
     mkdirSync(known);
     for (const n of [1, 2, 3])
       copyFileSync(join(out, `sample6-face${n}.jpg`), join(known, `Woman_${n} (1).jpg`));
-    const args = ['identify', FOUR_WOMEN, '--known', known, '--json', '--top', '2'];
+    const args = ['identify', FOUR_WOMEN, '--known', known, '--json', '--top', '2', ...LARGE];
     const { code, stdout } = await facegraph([...args, '--out', join(folder, 'pairs')]);
     expect(code).toBe(0);
     const [{ faces }] = Identification.parse(JSON.parse(stdout));
