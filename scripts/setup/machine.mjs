@@ -61,11 +61,12 @@ export function advice(machine, node) {
     return `The webgpu package has no build for ${machine.platform}: use Linux, macOS or Windows.`;
   if (!machine.glibc)
     return 'The webgpu package needs glibc, which this Linux lacks: use Debian, Ubuntu or Fedora (in Docker: node:22-bookworm).';
-  if (usesApt(machine)) return `sudo ${node} scripts/setup/mesa.mjs`;
+  const sudo = machine.root ? '' : 'sudo ';
+  if (usesApt(machine)) return `${sudo}${node} scripts/setup/mesa.mjs`;
   const family = `${machine.release.ID} ${machine.release.ID_LIKE ?? ''}`;
-  if (/fedora|rhel/.test(family)) return 'sudo dnf install mesa-vulkan-drivers vulkan-loader';
-  if (/arch/.test(family)) return 'sudo pacman -S vulkan-swrast vulkan-icd-loader';
-  if (/suse/.test(family)) return 'sudo zypper install libvulkan_lvp libvulkan1';
+  if (/fedora|rhel/.test(family)) return `${sudo}dnf install mesa-vulkan-drivers vulkan-loader`;
+  if (/arch/.test(family)) return `${sudo}pacman -S vulkan-swrast vulkan-icd-loader`;
+  if (/suse/.test(family)) return `${sudo}zypper install libvulkan_lvp libvulkan1`;
   return "Install Mesa's Vulkan drivers (25 or newer) and the Vulkan loader with your package manager.";
 }
 
