@@ -47,28 +47,20 @@ export interface ConvTile {
   readonly pixels: number;
 }
 
-/** Accumulators of an invocation in vec4s: more were no faster, and cost seconds to compile. */
-const ACCUMULATORS = 16;
-
 /**
- * The tile for M output pixels and `columns` vec4s of channels on a device with these subgroup
- * sizes. Few distinct tiles: each is a pipeline, and lavapipe takes seconds for one.
+ * The tile for M output pixels on a device with these subgroup sizes. 4 pixels × 4 vec4s of channels
+ * are what lavapipe can hold: 32 accumulators ran at half the speed, and a shape of 2 × 8 took three
+ * times as long to compile. Few distinct tiles, because each is a pipeline.
  */
-export function convTile(
-  subgroup: readonly [min: number, max: number],
-  m: number,
-  columns: number,
-): ConvTile {
+export function convTile(subgroup: readonly [min: number, max: number], m: number): ConvTile {
   const lanes = subgroup[0] < 8 ? 4 : 8;
   const width = Math.max(lanes, Math.min(64, subgroup[1]));
-  return { lanes, width, pixels: m <= width ? 1 : Math.min(4, Math.floor(ACCUMULATORS / columns)) };
+  return { lanes, width, pixels: m > 2 * width ? 4 : m > width ? 2 : 1 };
 }
 
-/** Vec4s of output channels of an invocation: all when there are few, else the 8 or 4 that waste less. */
-export function convColumns(cout: number): 1 | 2 | 3 | 4 | 8 {
-  const cout4 = padded(cout) / 4;
-  if (cout4 <= 4) return cout4 as 1 | 2 | 3 | 4;
-  return Math.ceil(cout4 / 8) * 2 === Math.ceil(cout4 / 4) ? 8 : 4;
+/** Vec4s of output channels of an invocation. */
+export function convColumns(cout: number): number {
+  return Math.min(4, padded(cout) / 4);
 }
 
 /** Channels of a vec4 of x that carry values. */
@@ -115,7 +107,7 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
   const { unused, adapter } = scope.gpu;
   const m = pixels(y);
   const columns = convColumns(cout);
-  const tile = convTile(adapter.subgroupSize, m, columns);
+  const tile = convTile(adapter.subgroupSize, m);
   const cin4 = padded(x.shape[3]) / 4;
   const cout4 = padded(cout) / 4;
   const r = residual ?? y;

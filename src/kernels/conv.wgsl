@@ -65,11 +65,11 @@ fn main(
 
   let rows = s.kh * s.kw * s.cin4;
   let first = i32(group.x) * rows * STEP + lane;
+  // The tap (dy, dx) and channel of step k, counted rather than divided.
+  var dy = 0;
+  var dx = 0;
+  var ci = 0;
   for (var k = 0; k < rows; k++) {
-    let tap = k / s.cin4;
-    let dy = tap / s.kw;
-    let dx = tap % s.kw;
-    let ci = s.xo + k % s.cin4;
     var wv: array<vec4f, LOADS>;
     for (var l = 0; l < LOADS; l++) { wv[l] = w[first + k * STEP + l * LANES]; }
     var xv: array<vec4f, TM>;
@@ -77,7 +77,7 @@ fn main(
       let iy = row[i] + dy;
       let ix = col[i] + dx;
       let inside = iy >= 0 && iy < s.h && ix >= 0 && ix < s.w;
-      let at = ((image[i] + iy) * s.w + ix) * s.xs + ci;
+      let at = ((image[i] + iy) * s.w + ix) * s.xs + s.xo + ci;
       xv[i] = select(vec4f(0), x[select(0, at, inside)], inside);
     }
     for (var j = 0; j < DEPTH; j++) {
@@ -87,6 +87,9 @@ fn main(
         for (var i = 0; i < TM; i++) { acc[i * CO + c] += xv[i][j] * wt; }
       }
     }
+    ci = select(ci + 1, 0, ci + 1 == s.cin4);
+    dx = select(dx, select(dx + 1, 0, dx + 1 == s.kw), ci == 0);
+    dy = select(dy, dy + 1, ci == 0 && dx == 0);
   }
 
   for (var i = 0; i < TM; i++) {
