@@ -37,6 +37,7 @@ const work = async (count: number) => {
   return faces;
 };
 
+process.stderr.write(`${WARM_UP} calls to warm up …\n`);
 await work(WARM_UP);
 const first = process.memoryUsage().rss;
 const started = performance.now();
