@@ -49,8 +49,8 @@ export interface ConvTile {
 
 /**
  * The tile for M output pixels on a device with these subgroup sizes. 4 pixels × 4 vec4s of channels
- * are what lavapipe can hold: 32 accumulators ran at half the speed, and a shape of 2 × 8 took three
- * times as long to compile. Few distinct tiles, because each is a pipeline.
+ * are what lavapipe unrolls: FaceNet took 273 ms with it, 1,002 with 8 × 4 and 1,684 with 2 × 8. Few
+ * distinct tiles, because each is a pipeline.
  */
 export function convTile(subgroup: readonly [min: number, max: number], m: number): ConvTile {
   const lanes = subgroup[0] < 8 ? 4 : 8;

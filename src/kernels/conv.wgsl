@@ -80,11 +80,17 @@ fn main(
       let at = ((image[i] + iy) * s.w + ix) * s.xs + s.xo + ci;
       xv[i] = select(vec4f(0), x[select(0, at, inside)], inside);
     }
-    for (var j = 0; j < DEPTH; j++) {
-      for (var c = 0; c < CO; c++) {
-        let f = j * CO + c;
-        let wt = subgroupShuffle(wv[f / LANES], u32(f % LANES));
-        for (var i = 0; i < TM; i++) { acc[i * CO + c] += xv[i][j] * wt; }
+    // Written out over the depth: with one more loop lavapipe stops unrolling and runs at half the speed.
+    for (var c = 0; c < CO; c++) {
+      let w0 = subgroupShuffle(wv[c / LANES], u32(c % LANES));
+      let w1 = subgroupShuffle(wv[(CO + c) / LANES], u32((CO + c) % LANES));
+      let w2 = subgroupShuffle(wv[(2 * CO + c) / LANES], u32((2 * CO + c) % LANES));
+      for (var i = 0; i < TM; i++) {
+        acc[i * CO + c] += xv[i].x * w0 + xv[i].y * w1 + xv[i].z * w2;
+      }
+      if (DEPTH == 4) {
+        let w3 = subgroupShuffle(wv[(STEP - CO + c) / LANES], u32((STEP - CO + c) % LANES));
+        for (var i = 0; i < TM; i++) { acc[i * CO + c] += xv[i].w * w3; }
       }
     }
     ci = select(ci + 1, 0, ci + 1 == s.cin4);
