@@ -87,8 +87,10 @@ describe.skipIf(!hasGolden).each(VGGFACE2)(
       const probabilities = y.get('probabilities')!.data;
       const top = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
       expect(top.slice(0, 5)).toEqual(classifierTop5.map(({ index }) => index));
+      // Logits reach 192 on formula weights; the rounding of 50 layers, 1.5e-6 of that, moves a
+      // probability by 5e-5 whatever the order of the sums.
       for (const { index, probability } of classifierTop5)
-        expect(probabilities[index]).toBeCloseTo(probability, 4);
+        expect(probabilities[index]).toBeCloseTo(probability, 3);
     });
 
     test('a batch of three on the GPU keeps its faces apart', async () => {
