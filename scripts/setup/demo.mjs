@@ -38,7 +38,7 @@ export async function demo(data) {
     '',
     `${heading} In another terminal:`,
     '',
-    `  npm run -s facegraph -- identify ${SAMPLES}/sample1.jpg --known ${folder}`,
+    `  npm run -s facegraph -- identify ${SAMPLES}/sample1.jpg --known ${folder} --min-face 80`,
     '',
     'Known are Ann, Beth and Carol (made-up names), cut out of sample3.jpg there. Of the three people',
     'in sample1.jpg one is known: Beth, who laughs on the right. The others should stay unknown.',
