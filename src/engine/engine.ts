@@ -1,3 +1,6 @@
+export type { AdapterSummary } from '../gpu/device.ts';
+
+import type { AdapterSummary } from '../gpu/device.ts';
 import type { Face } from './face.ts';
 import type { Image } from './image/image.ts';
 
@@ -46,18 +49,6 @@ export interface SearchIndex {
   search(probes: readonly Float32Array[], k: number): Promise<{ id: string; distance: number }[][]>;
   /** Frees the GPU memory. */
   destroy(): void;
-}
-
-/** What the adapter is, for doctor, health and benches. */
-export interface AdapterSummary {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly description: string;
-  /** True for lavapipe and SwiftShader. */
-  readonly software: boolean;
-  readonly features: readonly string[];
-  readonly subgroupSize: readonly [min: number, max: number];
-  readonly limits: Readonly<Record<string, number>>;
 }
 
 /** The whole inference engine over one GPU device. All calls may be made concurrently; the GPU serves them in order. */
