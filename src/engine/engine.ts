@@ -1,6 +1,4 @@
-export type { AdapterSummary } from '../gpu/device.ts';
-
-import type { AdapterSummary } from '../gpu/device.ts';
+import type { Gpu } from '../gpu/device.ts';
 import type { Face } from './face.ts';
 import type { Image } from './image/image.ts';
 
@@ -50,6 +48,9 @@ export interface SearchIndex {
   /** Frees the GPU memory. */
   destroy(): void;
 }
+
+/** What the adapter is and can do, for doctor, health and benches. */
+export type AdapterSummary = Gpu['adapter'];
 
 /** The whole inference engine over one GPU device. All calls may be made concurrently; the GPU serves them in order. */
 export interface Engine {
