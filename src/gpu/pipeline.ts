@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Gpu } from './device.ts';
+import { waitFor } from './wait.ts';
 
 /** How a kernel sees a binding. Arena tensors are `storage` even where only read: WebGPU forbids
  * one buffer to be both read-only and writable in a dispatch. */
@@ -42,7 +43,7 @@ export function pipeline(
   const key = `${kernel.name}\n${block}\n${kernel.source}`;
   let made = gpu.pipelines.get(key);
   if (!made) {
-    made = compile(gpu.device, kernel, block);
+    made = waitFor(gpu, compile(gpu.device, kernel, block));
     gpu.pipelines.set(key, made);
   }
   return made;

@@ -1,5 +1,6 @@
 import { FacegraphError } from '../errors.ts';
 import type { Gpu } from './device.ts';
+import { waitFor } from './wait.ts';
 
 /** A part of a buffer to bring back. */
 export interface Source {
@@ -38,7 +39,7 @@ export async function submitAndRead(
   device.queue.submit([encoder.finish()]);
   const invalid = device.popErrorScope();
   try {
-    await staging.mapAsync(GPUMapMode.READ);
+    await waitFor(gpu, staging.mapAsync(GPUMapMode.READ));
   } catch (cause) {
     const error = await invalid.catch(() => null);
     if (error) throw new Error(`GPU commands are invalid: ${error.message}`, { cause });
