@@ -4,7 +4,7 @@ import type { Gpu } from '../src/gpu/device.ts';
 import { waitFor } from '../src/gpu/wait.ts';
 
 const adapter = (software: boolean) => ({ adapter: { software } }) as Gpu;
-const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const elapsed = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** Turns of the event loop in so many milliseconds. */
 async function turns(ms: number): Promise<number> {
@@ -16,7 +16,7 @@ async function turns(ms: number): Promise<number> {
 
 describe('waiting for the GPU', () => {
   it('lets the loop rest between polls of a software adapter, and only while something waits', async () => {
-    const both = [waitFor(adapter(true), after(60)), waitFor(adapter(true), after(120))];
+    const both = [waitFor(adapter(true), elapsed(60)), waitFor(adapter(true), elapsed(120))];
     expect(await turns(100)).toBeLessThan(100 / 0.4 + 10);
     await Promise.all(both);
     await turn();
@@ -30,7 +30,7 @@ describe('waiting for the GPU', () => {
   });
 
   it('polls a GPU without pause', async () => {
-    const waiting = waitFor(adapter(false), after(100));
+    const waiting = waitFor(adapter(false), elapsed(100));
     expect(await turns(100)).toBeGreaterThan(1000);
     await waiting;
   });
