@@ -3,8 +3,8 @@ import { createServer } from './api/server.ts';
 import type { Engine } from './engine/engine.ts';
 import { closeDecoder } from './engine/image/decode.ts';
 import { openEngine } from './engine/openEngine.ts';
-import { type Database, openDatabase } from './faces/database.ts';
-import { loadIndexes } from './faces/indexes.ts';
+import { type Database, openDatabase } from './faces/database/database.ts';
+import { loadIndexes } from './faces/gallery/indexes.ts';
 import { createFirstKey } from './faces/keys.ts';
 
 const DRAIN_MS = 10_000;

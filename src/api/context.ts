@@ -1,4 +1,4 @@
-import type { Service } from '../faces/galleries.ts';
+import type { Service } from '../faces/gallery/galleries.ts';
 import type { Key } from '../faces/keys.ts';
 
 /** What every resolver gets. */

@@ -1,6 +1,6 @@
 import type { Point } from '../engine/face.ts';
 import { FacegraphError } from '../errors.ts';
-import { deleteFace, type Enrolment, enrolFace } from '../faces/galleries.ts';
+import { deleteFace, type Enrolment, enrolFace } from '../faces/gallery/galleries.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import * as failures from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';

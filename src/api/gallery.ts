@@ -1,4 +1,4 @@
-import { createGallery, deleteGallery } from '../faces/galleries.ts';
+import { createGallery, deleteGallery } from '../faces/gallery/galleries.ts';
 import { cosineThreshold } from './arguments.ts';
 import { builder, pageCost } from './builder.ts';
 import { GalleryNotFound, InvalidInput, ModelUnavailable, NameTaken } from './failures.ts';

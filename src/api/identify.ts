@@ -3,7 +3,7 @@ import {
   identifyInGallery,
   type Person,
   type ProbeFace,
-} from '../faces/galleryIdentify.ts';
+} from '../faces/gallery/galleryIdentify.ts';
 import { cosineThreshold, within } from './arguments.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import { FaceNode } from './face.ts';

@@ -1,4 +1,4 @@
-import { createIdentity, deleteIdentity } from '../faces/galleries.ts';
+import { createIdentity, deleteIdentity } from '../faces/gallery/galleries.ts';
 import { builder, pageCost } from './builder.ts';
 import { GalleryNotFound, IdentityNotFound, InvalidInput, NameTaken } from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DEFAULT_LIMITS, decodeImage } from '../engine/image/decode.ts';
 import { FacegraphError } from '../errors.ts';
-import type { Upload } from '../faces/galleries.ts';
+import type { Upload } from '../faces/gallery/galleries.ts';
 import { builder } from './builder.ts';
 
 /** How a client sends an image. */

@@ -6,7 +6,7 @@ import { cacheDir } from '../engine/weights/cache.ts';
 import { pullCommand } from '../engine/weights/load.ts';
 import { DEFAULT_MODELS } from '../engine/weights/manifest.ts';
 import { type Listed, list } from '../engine/weights/verify.ts';
-import { type DatabaseState, databaseState } from '../faces/databaseState.ts';
+import { type DatabaseState, databaseState } from '../faces/database/databaseState.ts';
 
 /** Something that is missing or could be better. */
 export interface Problem {

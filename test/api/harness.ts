@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from '../../src/api/server.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { type Database, openDatabase } from '../../src/faces/database.ts';
-import { type Indexes, loadIndexes } from '../../src/faces/indexes.ts';
+import { type Database, openDatabase } from '../../src/faces/database/database.ts';
+import { type Indexes, loadIndexes } from '../../src/faces/gallery/indexes.ts';
 import { createKey, type Scope } from '../../src/faces/keys.ts';
 
 /** A running API without a socket. */

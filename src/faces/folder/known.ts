@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { parse, relative, sep } from 'node:path';
-import type { DetectOptions, Embedder, Engine, SearchIndex } from '../engine/engine.ts';
-import type { Face } from '../engine/face.ts';
-import { FacegraphError } from '../errors.ts';
+import type { DetectOptions, Embedder, Engine, SearchIndex } from '../../engine/engine.ts';
+import type { Face } from '../../engine/face.ts';
+import { FacegraphError } from '../../errors.ts';
 import { imagesBelow, photographs, type UnreadablePhotograph } from './photographs.ts';
 
 /** One face of one image of a known folder. */

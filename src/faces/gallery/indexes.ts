@@ -1,6 +1,6 @@
-import type { Engine, SearchIndex } from '../engine/engine.ts';
-import type { PrismaClient } from '../generated/prisma/client.ts';
-import { type Identification, type IdentifyOptions, identify } from './identify.ts';
+import type { Engine, SearchIndex } from '../../engine/engine.ts';
+import type { PrismaClient } from '../../generated/prisma/client.ts';
+import { type Identification, type IdentifyOptions, identify } from '../identify.ts';
 import { embeddings, type StoredEmbedding } from './store.ts';
 
 /** The embeddings of every gallery, resident on the GPU beside the identity of each face. */

@@ -1,14 +1,14 @@
-import type { Face } from '../engine/face.ts';
-import type { Image } from '../engine/image/image.ts';
-import { FacegraphError } from '../errors.ts';
+import type { Face } from '../../engine/face.ts';
+import type { Image } from '../../engine/image/image.ts';
+import { FacegraphError } from '../../errors.ts';
 import type {
   Gallery,
   Identity,
   PrismaClient,
   Face as StoredFace,
-} from '../generated/prisma/client.ts';
+} from '../../generated/prisma/client.ts';
+import type { Identification } from '../identify.ts';
 import type { Service, Upload } from './galleries.ts';
-import type { Identification } from './identify.ts';
 import type { KnownRow } from './indexes.ts';
 import * as store from './store.ts';
 

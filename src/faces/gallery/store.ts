@@ -1,11 +1,11 @@
-import type { Face } from '../engine/face.ts';
-import { FacegraphError } from '../errors.ts';
+import type { Face } from '../../engine/face.ts';
+import { FacegraphError } from '../../errors.ts';
 import {
   type Gallery,
   type Identity,
   Prisma,
   type PrismaClient,
-} from '../generated/prisma/client.ts';
+} from '../../generated/prisma/client.ts';
 
 /** How a client names a gallery: one of the two. */
 export interface GalleryBy {

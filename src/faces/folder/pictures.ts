@@ -1,4 +1,4 @@
-import type { Face } from '../engine/face.ts';
+import type { Face } from '../../engine/face.ts';
 import {
   blank,
   type Colour,
@@ -8,10 +8,10 @@ import {
   type Rectangle,
   strokeLines,
   strokeRectangle,
-} from '../engine/image/draw.ts';
-import type { Image } from '../engine/image/image.ts';
-import { resize } from '../engine/image/resize.ts';
-import { drawText, textWidth, wrapText } from '../engine/image/text.ts';
+} from '../../engine/image/draw.ts';
+import type { Image } from '../../engine/image/image.ts';
+import { resize } from '../../engine/image/resize.ts';
+import { drawText, textWidth, wrapText } from '../../engine/image/text.ts';
 
 /** A face to draw, and what to write beside it. */
 export interface LabelledFace {

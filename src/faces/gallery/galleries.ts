@@ -1,8 +1,8 @@
-import type { Engine } from '../engine/engine.ts';
-import type { Face } from '../engine/face.ts';
-import type { Image } from '../engine/image/image.ts';
-import { FacegraphError } from '../errors.ts';
-import type { Gallery, PrismaClient } from '../generated/prisma/client.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Face } from '../../engine/face.ts';
+import type { Image } from '../../engine/image/image.ts';
+import { FacegraphError } from '../../errors.ts';
+import type { Gallery, PrismaClient } from '../../generated/prisma/client.ts';
 import type { Indexes } from './indexes.ts';
 import { serially } from './serially.ts';
 import * as store from './store.ts';

@@ -1,6 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FacegraphError } from '../errors.ts';
+import { FacegraphError } from '../../errors.ts';
 
 /**
  * Makes this process the only user of a data directory: the embedded database is corrupted when two

@@ -1,8 +1,8 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DEFAULT_LIMITS, decodeImage } from '../engine/image/decode.ts';
-import type { Image } from '../engine/image/image.ts';
-import { FacegraphError } from '../errors.ts';
+import { DEFAULT_LIMITS, decodeImage } from '../../engine/image/decode.ts';
+import type { Image } from '../../engine/image/image.ts';
+import { FacegraphError } from '../../errors.ts';
 
 /** A file that was read and decoded. */
 export interface Photograph {

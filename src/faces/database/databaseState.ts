@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FacegraphError } from '../errors.ts';
+import { FacegraphError } from '../../errors.ts';
 import { lockDirectory } from './lock.ts';
 import type { Session } from './migrate.ts';
 
@@ -18,7 +18,7 @@ export interface DatabaseState {
   readonly pending?: readonly string[];
 }
 
-const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
+const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
 
 /**
  * Looks at the database as `openDatabase` would open it, applying no migration.
