@@ -4,7 +4,8 @@ import type { Engine } from './engine/engine.ts';
 import { closeDecoder } from './engine/image/decode.ts';
 import { openEngine } from './engine/openEngine.ts';
 import { type Database, openDatabase } from './faces/database/database.ts';
-import { loadIndexes } from './faces/gallery/indexes.ts';
+import { followOthers } from './faces/gallery/followOthers.ts';
+import { createIndexes } from './faces/gallery/indexes.ts';
 import { createFirstKey } from './faces/keys.ts';
 
 const DRAIN_MS = 10_000;
@@ -26,8 +27,10 @@ async function serve(): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`PORT is ${process.env.PORT}: give a number from 0 to 65535`);
   const { database, engine } = await openBoth();
-  const indexes = await loadIndexes(database.client, engine, (faces) =>
-    progress(`index: ${faces} faces loaded`),
+  const indexes = createIndexes(database.client, engine);
+  await indexes.followAll((faces) => progress(`index: ${faces} faces loaded`));
+  const unfollow = followOthers(database, indexes, (error) =>
+    console.error('following the database failed:', error),
   );
   const firstKey = await createFirstKey(database.client);
 
@@ -60,6 +63,7 @@ async function serve(): Promise<void> {
     http.closeIdleConnections();
     setTimeout(() => http.closeAllConnections(), DRAIN_MS).unref();
     await drained;
+    await unfollow();
     indexes.destroy();
     await Promise.all([engine.close(), closeDecoder(), database.close()]);
     progress('stopped');

@@ -107,7 +107,8 @@ describe.skipIf(POSTGRES_BIN === undefined)(
     it('is migrated once by servers that start together, and makes one first key', async () => {
       const url = await server.database();
       const opened = await Promise.all([1, 2, 3].map(() => openDatabase('unused', url)));
-      expect(opened.map(({ migrated }) => migrated.length).sort()).toEqual([0, 0, 1]);
+      const { length } = (await readdir(MIGRATIONS)).filter((name) => !name.includes('.'));
+      expect(opened.map(({ migrated }) => migrated.length).sort()).toEqual([0, 0, length]);
       const keys = await Promise.all(opened.map(({ client }) => createFirstKey(client)));
       expect(keys.filter((key) => key !== null)).toHaveLength(1);
       await Promise.all(opened.map((database) => database.close()));

@@ -1,6 +1,7 @@
 import type { Point } from '../engine/face.ts';
 import { FacegraphError } from '../errors.ts';
 import { deleteFace, type Enrolment, enrolFace } from '../faces/gallery/galleries.ts';
+import { visible } from '../faces/gallery/store.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import * as failures from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
@@ -12,6 +13,7 @@ import { Box, Landmarks } from './picture.ts';
 export const FaceNode = builder.prismaNode('Face', {
   id: { field: 'id', description: 'Node id.' },
   nullable: true,
+  findUnique: (id, context) => ({ id, gallery: visible(context) }),
   authScopes: { $any: { identify: true, galleryRead: true, galleryWrite: true } },
   fields: (t) => ({
     box: t.field({

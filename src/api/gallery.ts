@@ -1,4 +1,5 @@
 import { createGallery, deleteGallery } from '../faces/gallery/galleries.ts';
+import { visible } from '../faces/gallery/store.ts';
 import { cosineThreshold } from './arguments.ts';
 import { builder, pageCost } from './builder.ts';
 import { GalleryNotFound, InvalidInput, ModelUnavailable, NameTaken } from './failures.ts';
@@ -22,6 +23,7 @@ export function galleryBy({ id, name }: typeof GalleryBy.$inferInput) {
 export const GalleryNode = builder.prismaNode('Gallery', {
   id: { field: 'id', description: 'Node id.' },
   nullable: true,
+  findUnique: (id, context) => ({ id, AND: [visible(context)] }),
   authScopes: { $any: { galleryRead: true, galleryWrite: true } },
   fields: (t) => ({
     name: t.exposeString('name'),
@@ -66,21 +68,26 @@ builder.queryFields((t) => ({
     description: 'One gallery; null when there is none of this id or name. Scope `gallery:read`.',
     authScopes: { galleryRead: true },
     args: { by: t.arg({ type: GalleryBy, required: true, description: 'Which one.' }) },
-    resolve: (query, _root, { by }, { db }) => {
+    resolve: (query, _root, { by }, context) => {
       const { id, name } = galleryBy(by);
-      return db.gallery.findFirst({ ...query, where: id ? { id } : { name: name ?? '' } });
+      const which = id ? { id } : { name: name ?? '' };
+      return context.db.gallery.findFirst({ ...query, where: { AND: [which, visible(context)] } });
     },
   }),
   galleries: t.prismaConnection(
     {
       type: 'Gallery',
       cursor: 'id',
-      description: 'Every gallery, oldest first. Scope `gallery:read`.',
+      description: 'Every gallery that the key may use, oldest first. Scope `gallery:read`.',
       authScopes: { galleryRead: true },
       complexity: pageCost,
-      totalCount: (_root, _args, { db }) => db.gallery.count(),
-      resolve: (query, _root, _args, { db }) =>
-        db.gallery.findMany({ ...query, orderBy: { id: 'asc' } }),
+      totalCount: (_root, _args, context) => context.db.gallery.count({ where: visible(context) }),
+      resolve: (query, _root, _args, context) =>
+        context.db.gallery.findMany({
+          ...query,
+          where: visible(context),
+          orderBy: { id: 'asc' },
+        }),
     },
     { name: 'GalleryConnection' },
     { name: 'GalleryEdge' },

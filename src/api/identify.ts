@@ -23,7 +23,8 @@ const Candidate = builder.objectRef<Person>('Candidate').implement({
     }),
     face: t.field({
       type: FaceNode,
-      description: "The person's enrolled face that is nearest.",
+      nullable: true,
+      description: "The person's enrolled face that is nearest; null when templates are ranked.",
       resolve: (person) => person.face,
     }),
     distance: t.exposeFloat('distance', { description: 'Cosine distance, 0 (same) to 2.' }),
@@ -80,6 +81,17 @@ const Identification = builder.objectRef<GalleryIdentification>('Identification'
   }),
 });
 
+const RankBy = builder.enumType('RankBy', {
+  description: 'What of a person is compared with a face.',
+  values: {
+    FACE: { value: 'face', description: 'The nearest of the enrolled faces.' },
+    TEMPLATE: {
+      value: 'template',
+      description: 'The mean of the enrolled faces, outliers left out: one comparison a person.',
+    },
+  } as const,
+});
+
 builder.queryFields((t) => ({
   identify: t.field({
     type: Identification,
@@ -99,12 +111,18 @@ builder.queryFields((t) => ({
       threshold: t.arg.float({
         description: "Cosine distance; the gallery's, else its model's own, when absent.",
       }),
+      rankBy: t.arg({
+        type: RankBy,
+        required: true,
+        defaultValue: 'face',
+        description: 'What of a person is compared.',
+      }),
     },
-    resolve: async (_root, { image, gallery, ...args }, context) => {
+    resolve: async (_root, { image, gallery, rankBy, ...args }, context) => {
       const top = within('top', args.top, 1, 100);
       const threshold = cosineThreshold(args.threshold);
       const upload = await readImage(image);
-      return identifyInGallery(context, galleryBy(gallery), upload, { top, threshold });
+      return identifyInGallery(context, galleryBy(gallery), upload, { top, threshold, rankBy });
     },
   }),
 }));

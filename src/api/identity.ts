@@ -1,4 +1,5 @@
 import { createIdentity, deleteIdentity } from '../faces/gallery/galleries.ts';
+import { visible } from '../faces/gallery/store.ts';
 import { builder, pageCost } from './builder.ts';
 import { GalleryNotFound, IdentityNotFound, InvalidInput, NameTaken } from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
@@ -7,6 +8,7 @@ import { GalleryBy, galleryBy } from './gallery.ts';
 export const IdentityNode = builder.prismaNode('Identity', {
   id: { field: 'id', description: 'Node id.' },
   nullable: true,
+  findUnique: (id, context) => ({ id, gallery: visible(context) }),
   authScopes: { $any: { identify: true, galleryRead: true, galleryWrite: true } },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What the person is called; need not be unique.' }),

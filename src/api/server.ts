@@ -13,7 +13,7 @@ import { expectedCode, maskError } from './mask.ts';
 import { schema } from './schema.ts';
 
 /** What the server needs from the program around it. */
-export interface ServerOptions extends Omit<Context, 'key'> {
+export interface ServerOptions extends Omit<Context, 'key' | 'galleries'> {
   /** Serves GraphiQL to browsers. */
   readonly graphiql: boolean;
   /** False while the program shuts down; `/readyz` then says so. */
@@ -43,7 +43,8 @@ export function createServer(options: ServerOptions): YogaServerInstance<object,
     logging: LOG,
     context: async ({ request }) => {
       const secret = presentedKey(request);
-      return { ...service, key: secret ? await authenticate(service.db, secret) : null };
+      const key = secret ? await authenticate(service.db, secret) : null;
+      return { ...service, key, galleries: key?.galleries ?? null };
     },
     plugins: [
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-api-key', 'x-graphql-yoga-csrf'] }),

@@ -118,8 +118,11 @@ export function createSearchIndex(dimensions: number, onGpu: OnGpu): SearchIndex
     },
     destroy() {
       destroyed = true;
-      for (const chunk of chunks.splice(0)) chunk.resident?.buffer.destroy();
-      places.clear();
+      // Behind the searches that are waiting; without a device there is nothing to free.
+      onGpu(async () => {
+        for (const chunk of chunks.splice(0)) chunk.resident?.buffer.destroy();
+        places.clear();
+      }).catch(() => undefined);
     },
   };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createServer } from '../../src/api/server.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type Database, openDatabase } from '../../src/faces/database/database.ts';
-import { type Indexes, loadIndexes } from '../../src/faces/gallery/indexes.ts';
+import { createIndexes, type Indexes } from '../../src/faces/gallery/indexes.ts';
 import { createKey, type Scope } from '../../src/faces/keys.ts';
 
 /** A running API without a socket. */
@@ -51,7 +51,8 @@ export async function openApi(
 ): Promise<Api> {
   const database = await openDatabase(directory, url);
   const db = database.client;
-  const indexes = await loadIndexes(db, engine, () => undefined);
+  const indexes = createIndexes(db, engine);
+  await indexes.followAll();
   const server = createServer({
     db,
     engine,
@@ -60,14 +61,14 @@ export async function openApi(
     graphiql: false,
     accepting,
   });
-  const admin = await createKey(db, 'test', ['admin']);
+  const admin = await createKey(db, { label: 'test', scopes: ['admin'] });
   const fetch: Api['fetch'] = async (path, init) =>
     server.fetch(new Request(`http://localhost${path}`, init), {});
   return {
     database,
     indexes,
     admin,
-    key: (...scopes) => createKey(db, scopes.join(), scopes),
+    key: (...scopes) => createKey(db, { label: scopes.join(), scopes }),
     fetch,
     async run(query, { variables = {}, files, key = admin } = {}) {
       const headers: Record<string, string> = key === null ? {} : { 'x-api-key': key };

@@ -7,6 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { PrismaClient } from '../../generated/prisma/client.ts';
+import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate } from './migrate.ts';
 
@@ -17,8 +18,17 @@ export interface Database {
   readonly kind: 'PGlite' | 'PostgreSQL';
   /** Names of the migrations applied while opening. */
   readonly migrated: readonly string[];
+  /**
+   * Hears what other processes announce with NOTIFY on a channel; an embedded database has none.
+   * @param hear gets each payload, and undefined when announcements may have been missed.
+   * @returns a function that stops listening.
+   */
+  listen(channel: string, hear: (payload: string | undefined) => void): () => Promise<void>;
   close(): Promise<void>;
 }
+
+// Changes of one gallery wait for each other, and Prisma's own patience is 2 and 5 seconds.
+const TRANSACTION = { maxWait: 30_000, timeout: 30_000 };
 
 const MIGRATIONS = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
 
@@ -42,8 +52,17 @@ async function openServer(url: string): Promise<Database> {
     },
     MIGRATIONS,
   ).finally(() => session.end());
-  const client = new PrismaClient({ adapter: new PrismaPg(url) });
-  return { client, kind: 'PostgreSQL', migrated, close: () => client.$disconnect() };
+  const client = new PrismaClient({
+    adapter: new PrismaPg(url),
+    transactionOptions: TRANSACTION,
+  });
+  return {
+    client,
+    kind: 'PostgreSQL',
+    migrated,
+    listen: (channel, hear) => listen(url, channel, hear),
+    close: () => client.$disconnect(),
+  };
 }
 
 async function openEmbedded(directory: string): Promise<Database> {
@@ -70,11 +89,15 @@ async function openEmbedded(directory: string): Promise<Database> {
       MIGRATIONS,
     );
     await rm(unfinished, { force: true });
-    const client = new PrismaClient({ adapter: new PrismaPGlite(embedded) });
+    const client = new PrismaClient({
+      adapter: new PrismaPGlite(embedded),
+      transactionOptions: TRANSACTION,
+    });
     return {
       client,
       kind: 'PGlite',
       migrated,
+      listen: () => async () => undefined,
       close: async () => {
         await client.$disconnect();
         await close();

@@ -3,8 +3,8 @@ import type { Face } from '../../engine/face.ts';
 import type { Image } from '../../engine/image/image.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Gallery, PrismaClient } from '../../generated/prisma/client.ts';
+import { announce, changeFaces } from './changes.ts';
 import type { Indexes } from './indexes.ts';
-import { serially } from './serially.ts';
 import * as store from './store.ts';
 
 /** What the domain works with; one of each per process. */
@@ -12,6 +12,8 @@ export interface Service {
   readonly db: PrismaClient;
   readonly engine: Engine;
   readonly indexes: Indexes;
+  /** Ids of the galleries that may be used; null: all. Others are as if they were not there. */
+  readonly galleries: readonly string[] | null;
 }
 
 /** A decoded upload. */
@@ -31,12 +33,15 @@ export interface Enrolment {
 
 /**
  * Makes an empty gallery.
- * @throws FacegraphError `NameTaken`, `InvalidInput` for a model that is not known, `ModelUnavailable`.
+ * @throws FacegraphError `NameTaken`, `InvalidInput` for a model that is not known,
+ *   `ModelUnavailable`, `Forbidden` for a service bound to galleries.
  */
 export async function createGallery(
-  { db, engine }: Service,
+  { db, engine, galleries }: Service,
   data: { name: string; model: string; threshold?: number | null },
 ): Promise<Gallery> {
+  if (galleries)
+    throw new FacegraphError('Forbidden', 'a key that is bound to galleries makes no others');
   await engine.embedder(data.model);
   return store.insertGallery(db, { ...data, name: named(data.name) });
 }
@@ -47,47 +52,51 @@ export async function createGallery(
  * @throws FacegraphError `GalleryNotFound`, `InvalidInput` when the name is another.
  */
 export async function deleteGallery(
-  { db, indexes }: Service,
+  service: Service,
   id: string,
   confirmName: string,
 ): Promise<Gallery> {
-  const gallery = await store.findGallery(db, { id });
+  const { db, indexes } = service;
+  const gallery = await store.findGallery(service, { id });
   if (gallery.name !== confirmName)
     throw new FacegraphError('InvalidInput', 'confirmName is not the name of the gallery');
-  return serially(id, async () => {
-    await db.gallery.deleteMany({ where: { id } });
-    indexes.removeGallery(id);
-    return gallery;
+  await db.$transaction(async (tx) => {
+    await tx.gallery.deleteMany({ where: { id } });
+    await announce(tx, id);
   });
+  await indexes.follow(id);
+  return gallery;
 }
 
 /** @throws FacegraphError `GalleryNotFound`, `NameTaken` for the external id, `InvalidInput`. */
 export async function createIdentity(
-  { db }: Service,
+  service: Service,
   by: store.GalleryBy,
   identity: store.NewIdentity,
 ): Promise<{ id: string }> {
-  const gallery = await store.findGallery(db, by);
-  return store.insertIdentity(db, gallery.id, { ...identity, name: named(identity.name) });
+  const gallery = await store.findGallery(service, by);
+  return store.insertIdentity(service.db, gallery.id, { ...identity, name: named(identity.name) });
 }
 
 /** Deletes a person with all faces. @throws FacegraphError `IdentityNotFound`. */
-export async function deleteIdentity({ db, indexes }: Service, id: string): Promise<void> {
-  const { galleryId } = await store.findIdentity(db, id);
-  await serially(galleryId, async () => {
-    await db.identity.deleteMany({ where: { id } });
-    indexes.removeIdentity(galleryId, id);
+export async function deleteIdentity(service: Service, id: string): Promise<void> {
+  const { galleryId } = await store.findIdentity(service, id);
+  await changeFaces(service, galleryId, async (tx, touched) => {
+    const faces = await tx.face.findMany({ where: { identityId: id }, select: { id: true } });
+    for (const face of faces) touched.faces.add(face.id);
+    await tx.identity.deleteMany({ where: { id } });
   });
 }
 
 /** Deletes one face of a person. @throws FacegraphError `FaceNotFound`. */
-export async function deleteFace({ db, indexes }: Service, id: string): Promise<void> {
-  const face = await db.face.findUnique({ where: { id }, include: { identity: true } });
-  if (!face) throw new FacegraphError('FaceNotFound', 'no face of this id');
-  const { galleryId } = face.identity;
-  await serially(galleryId, async () => {
-    await db.face.deleteMany({ where: { id } });
-    indexes.removeFace(galleryId, id);
+export async function deleteFace(service: Service, id: string): Promise<void> {
+  const { galleryId } = await store.findFace(service, id);
+  await changeFaces(service, galleryId, async (tx, touched) => {
+    // Read again: it may have moved to somebody else until the gallery was ours.
+    const { identityId } = await store.findFace({ ...service, db: tx }, id);
+    touched.faces.add(id);
+    touched.identities.add(identityId);
+    await tx.face.delete({ where: { id } });
   });
 }
 
@@ -98,30 +107,33 @@ export async function deleteFace({ db, indexes }: Service, id: string): Promise<
  *   `InvalidInput`, and those of the engine.
  */
 export async function enrolFace(service: Service, enrolment: Enrolment): Promise<{ id: string }> {
-  const { db, engine, indexes } = service;
-  const { gallery, identity } = await enrolmentTarget(db, enrolment.identity);
+  const { engine } = service;
+  const { gallery, identity } = await enrolmentTarget(service, enrolment.identity);
   const { image, hash } = enrolment.upload;
   const face = chosen(await engine.detect(image), enrolment.face);
   const embedder = await engine.embedder(gallery.model);
   const [embedding] = await embedder.embed(image, [face]);
-  return serially(gallery.id, async () => {
+  return changeFaces(service, gallery.id, async (tx, touched, now) => {
+    if (now.model !== gallery.model)
+      throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
     const data = { face, imageHash: hash, embedding };
-    const row = await store.insertFace(db, gallery.id, identity, data);
-    indexes.add({ faceId: row.id, identityId: row.identityId, galleryId: gallery.id, embedding });
+    const row = await store.insertFace(tx, now, identity, data);
+    touched.faces.add(row.id);
+    touched.identities.add(row.identityId);
     return row;
   });
 }
 
 async function enrolmentTarget(
-  db: PrismaClient,
+  service: Service,
   identity: Enrolment['identity'],
 ): Promise<{ gallery: Gallery; identity: { id: string } | store.NewIdentity }> {
   if ('id' in identity) {
-    const { galleryId } = await store.findIdentity(db, identity.id);
-    return { gallery: await store.findGallery(db, { id: galleryId }), identity };
+    const { galleryId } = await store.findIdentity(service, identity.id);
+    return { gallery: await store.findGallery(service, { id: galleryId }), identity };
   }
   const person = { ...identity.new, name: named(identity.new.name) };
-  return { gallery: await store.findGallery(db, identity.gallery), identity: person };
+  return { gallery: await store.findGallery(service, identity.gallery), identity: person };
 }
 
 function chosen(faces: readonly Face[], index?: number | null): Face {

@@ -15,10 +15,19 @@ import * as store from './store.ts';
 /** Somebody of the gallery who is near a probe face. */
 export interface Person {
   readonly identity: Identity;
-  /** The person's enrolled face that is nearest. */
-  readonly face: StoredFace;
+  /** The person's enrolled face that is nearest; null where templates were ranked. */
+  readonly face: StoredFace | null;
   /** Cosine distance. */
   readonly distance: number;
+}
+
+/** How a gallery is searched. */
+export interface GalleryProbe {
+  /** People per face. */
+  readonly top: number;
+  /** Cosine distance; the gallery's own, or its model's, when absent. */
+  readonly threshold?: number | null;
+  readonly rankBy: 'face' | 'template';
 }
 
 /** One face of a probe image. */
@@ -40,22 +49,22 @@ export interface GalleryIdentification {
 
 /**
  * Compares every face of an image with everybody in a gallery.
- * @param threshold cosine distance; the gallery's own, or its model's, when absent.
  * @throws FacegraphError `GalleryNotFound`, `NoFaceFound`, `ModelUnavailable`, and those of the engine.
  */
 export async function identifyInGallery(
-  { db, engine, indexes }: Service,
+  service: Service,
   by: store.GalleryBy,
   { image }: Upload,
-  { top, threshold: asked }: { top: number; threshold?: number | null },
+  { threshold: asked, ...options }: GalleryProbe,
 ): Promise<GalleryIdentification> {
-  const gallery = await store.findGallery(db, by);
+  const { db, engine, indexes } = service;
+  const gallery = await store.findGallery(service, by);
   const embedder = await engine.embedder(gallery.model);
   const threshold = asked ?? gallery.threshold ?? embedder.threshold;
   const faces = await engine.detect(image);
   if (faces.length === 0) throw new FacegraphError('NoFaceFound', 'no face in the image');
   const probes = await embedder.embed(image, faces);
-  const answers = await indexes.identify(gallery.id, probes, { top, threshold });
+  const answers = await indexes.identify(gallery.id, probes, { ...options, threshold });
   const people = await loadPeople(db, answers);
   return {
     gallery,
@@ -65,19 +74,24 @@ export async function identifyInGallery(
   };
 }
 
-// One query for all candidates. Somebody deleted between search and query is passed over.
+// Two queries for all candidates. Somebody deleted between search and query is passed over.
 async function loadPeople(db: PrismaClient, answers: readonly Identification<KnownRow>[]) {
-  const ids = new Set(answers.flatMap(({ candidates }) => candidates.map(({ face }) => face.id)));
-  const rows = await db.face.findMany({
-    where: { id: { in: [...ids] } },
-    include: { identity: true },
-  });
-  const byId = new Map(rows.map((row) => [row.id, row]));
+  const rows = answers.flatMap(({ candidates }) => candidates.map(({ face }) => face));
+  const [identities, faces] = await Promise.all([
+    db.identity.findMany({ where: { id: { in: unique(rows.map((row) => row.identity)) } } }),
+    db.face.findMany({ where: { id: { in: unique(rows.map((row) => row.id)) } } }),
+  ]);
+  const identityOf = new Map(identities.map((identity) => [identity.id, identity]));
+  const faceOf = new Map(faces.map((face) => [face.id, face]));
   return ({ candidates, match }: Identification<KnownRow>) => {
-    const people = candidates.flatMap(({ face: { id }, distance }) => {
-      const face = byId.get(id);
-      return face ? [{ identity: face.identity, face, distance }] : [];
+    const people = candidates.flatMap(({ identity: id, face, distance }) => {
+      const identity = identityOf.get(id);
+      return identity ? [{ identity, face: faceOf.get(face.id) ?? null, distance }] : [];
     });
     return { candidates: people, match: people.find((p) => p.identity.id === match) ?? null };
   };
+}
+
+function unique(ids: readonly string[]): string[] {
+  return [...new Set(ids)];
 }

@@ -1,102 +1,162 @@
 import type { Engine, SearchIndex } from '../../engine/engine.ts';
 import type { PrismaClient } from '../../generated/prisma/client.ts';
 import { type Identification, type IdentifyOptions, identify } from '../identify.ts';
-import { embeddings, type StoredEmbedding } from './store.ts';
+import {
+  changesSince,
+  type FaceRow,
+  faceRows,
+  type GalleryHead,
+  galleryHead,
+  galleryHeads,
+  rowsOf,
+  templates,
+} from './rows.ts';
+import { serialiser } from './serially.ts';
 
-/** The embeddings of every gallery, resident on the GPU beside the identity of each face. */
+/** The embeddings of every gallery, resident on the GPU, following the database. */
 export interface Indexes {
   /** Faces that can be found, in one gallery or altogether. */
   size(galleryId?: string): number;
-  add(row: StoredEmbedding): void;
-  removeFace(galleryId: string, faceId: string): void;
-  removeIdentity(galleryId: string, identityId: string): void;
-  removeGallery(galleryId: string): void;
-  /** The nearest identities of each probe; `face.id` is the enrolled face that is nearest. */
+  /** Brings the index of one gallery to what the database holds now. */
+  follow(galleryId: string): Promise<void>;
+  /** Follows every gallery that is behind, and forgets those that are gone. */
+  followAll(progress?: (faces: number) => void): Promise<void>;
+  /** The nearest identities of each probe, as of the last `follow`. */
   identify(
     galleryId: string,
     probes: readonly Float32Array[],
-    options: IdentifyOptions,
+    options: GalleryIdentifyOptions,
   ): Promise<Identification<KnownRow>[]>;
   /** Frees the GPU memory. */
   destroy(): void;
 }
 
-/** What the index knows of a face. */
+export interface GalleryIdentifyOptions extends IdentifyOptions {
+  /** What of a person is compared: the nearest face, or the template. */
+  readonly rankBy: 'face' | 'template';
+}
+
+/** What the index knows of a row; `id` is a face's, or the identity's own where templates are ranked. */
 export interface KnownRow {
   readonly id: string;
   readonly identity: string;
 }
 
-interface GalleryIndex {
-  readonly index: SearchIndex;
+/** One set of rows to be ranked. */
+interface Ranked {
+  /** Made with the first row, which says how long an embedding is. */
+  index?: SearchIndex;
   readonly known: Map<string, KnownRow>;
+}
+
+interface GalleryIndex {
+  readonly model: string;
+  version: number;
+  readonly face: Ranked;
+  readonly template: Ranked;
 }
 
 const PAGE = 500;
 
-/**
- * Loads every embedding of the database into search indexes, one per gallery.
- * @param progress called after each page with the number of faces loaded so far.
- */
-export async function loadIndexes(
-  db: PrismaClient,
-  engine: Engine,
-  progress: (faces: number) => void,
-): Promise<Indexes> {
-  const indexes = createIndexes(engine);
-  for await (const page of embeddings(db, PAGE)) {
-    for (const row of page) indexes.add(row);
-    progress(indexes.size());
-  }
-  return indexes;
-}
-
-function createIndexes(engine: Engine): Indexes {
+/** Indexes without a row; `followAll` loads them. */
+export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
   const galleries = new Map<string, GalleryIndex>();
+  const serially = serialiser();
 
-  const open = (galleryId: string, dimensions: number): GalleryIndex => {
-    const gallery = galleries.get(galleryId) ?? {
-      index: engine.index(dimensions),
-      known: new Map(),
+  const put = (ranked: Ranked, id: string, identity: string, embedding: Float32Array) => {
+    ranked.index ??= engine.index(embedding.length);
+    ranked.index.add(id, embedding);
+    ranked.known.set(id, { id, identity });
+  };
+
+  const replace = (
+    ranked: Ranked,
+    id: string,
+    row: Pick<FaceRow, 'identityId' | 'embedding'> | undefined,
+  ) => {
+    if (row) return put(ranked, id, row.identityId, row.embedding);
+    ranked.index?.remove(id);
+    ranked.known.delete(id);
+  };
+
+  const load = async (head: GalleryHead, progress?: (faces: number) => void) => {
+    const made: GalleryIndex = {
+      model: head.model,
+      version: head.version,
+      face: { known: new Map() },
+      template: { known: new Map() },
     };
-    galleries.set(galleryId, gallery);
-    return gallery;
+    for await (const page of faceRows(db, head, PAGE)) {
+      for (const row of page) put(made.face, row.faceId, row.identityId, row.embedding);
+      progress?.(size() + made.face.known.size);
+    }
+    for (const [id, template] of await templates(db, head.id)) put(made.template, id, id, template);
+    // The old index has answered until now.
+    discard(galleries.get(head.id));
+    galleries.set(head.id, made);
   };
 
-  const remove = (galleryId: string, unwanted: (row: KnownRow) => boolean): void => {
-    const gallery = galleries.get(galleryId);
-    for (const row of gallery?.known.values() ?? []) {
-      if (!unwanted(row)) continue;
-      gallery?.index.remove(row.id);
-      gallery?.known.delete(row.id);
+  const advance = async (gallery: GalleryIndex, head: GalleryHead): Promise<boolean> => {
+    const changes = await changesSince(db, head.id, gallery.version);
+    if (!changes) return false;
+    const { known } = gallery.face;
+    const identities = new Set<string>();
+    for (let from = 0; from < changes.faceIds.length; from += PAGE) {
+      const ids = changes.faceIds.slice(from, from + PAGE);
+      const rows = new Map((await rowsOf(db, head, ids)).map((row) => [row.faceId, row]));
+      for (const id of ids)
+        for (const identity of [known.get(id)?.identity, rows.get(id)?.identityId])
+          if (identity) identities.add(identity);
+      for (const id of ids) replace(gallery.face, id, rows.get(id));
     }
+    const found = await templates(db, head.id, [...identities]);
+    for (const id of identities) {
+      const embedding = found.get(id);
+      replace(gallery.template, id, embedding && { identityId: id, embedding });
+    }
+    gallery.version = changes.version;
+    return true;
   };
+
+  const follow = (galleryId: string, progress?: (faces: number) => void) =>
+    serially(galleryId, async () => {
+      const head = await galleryHead(db, galleryId);
+      const gallery = galleries.get(galleryId);
+      if (!head) {
+        discard(gallery);
+        galleries.delete(galleryId);
+      } else if (gallery?.model === head.model && gallery.version >= head.version) return;
+      else if (gallery?.model !== head.model || !(await advance(gallery, head)))
+        await load(head, progress);
+    });
+
+  const size = (galleryId?: string) =>
+    [...galleries]
+      .filter(([id]) => galleryId === undefined || id === galleryId)
+      .reduce((sum, [, { face }]) => sum + face.known.size, 0);
 
   return {
-    size: (galleryId) =>
-      [...galleries]
-        .filter(([id]) => galleryId === undefined || id === galleryId)
-        .reduce((sum, [, { known }]) => sum + known.size, 0),
-    add: ({ galleryId, faceId, identityId, embedding }) => {
-      const { index, known } = open(galleryId, embedding.length);
-      index.add(faceId, embedding);
-      known.set(faceId, { id: faceId, identity: identityId });
+    size,
+    follow: (galleryId) => follow(galleryId),
+    async followAll(progress) {
+      const heads = new Map((await galleryHeads(db)).map((head) => [head.id, head.version]));
+      const behind = (id: string) => galleries.get(id)?.version !== heads.get(id);
+      const ids = new Set([...heads.keys(), ...galleries.keys()]);
+      for (const id of [...ids].filter(behind)) await follow(id, progress);
     },
-    removeFace: (galleryId, faceId) => remove(galleryId, (row) => row.id === faceId),
-    removeIdentity: (galleryId, identityId) =>
-      remove(galleryId, (row) => row.identity === identityId),
-    removeGallery: (galleryId) => {
-      galleries.get(galleryId)?.index.destroy();
-      galleries.delete(galleryId);
+    async identify(galleryId, probes, { rankBy, ...options }) {
+      const { index, known } = galleries.get(galleryId)?.[rankBy] ?? {};
+      if (!index || !known) return probes.map(() => ({ candidates: [], match: null }));
+      return identify(index, known, probes, options);
     },
-    identify: async (galleryId, probes, options) => {
-      const gallery = galleries.get(galleryId);
-      if (!gallery) return probes.map(() => ({ candidates: [], match: null }));
-      return identify(gallery.index, gallery.known, probes, options);
-    },
-    destroy: () => {
-      for (const { index } of galleries.values()) index.destroy();
+    destroy() {
+      for (const gallery of galleries.values()) discard(gallery);
       galleries.clear();
     },
   };
+}
+
+function discard(gallery: GalleryIndex | undefined) {
+  gallery?.face.index?.destroy();
+  gallery?.template.index?.destroy();
 }

@@ -1,17 +1,17 @@
-const queues = new Map<string, Promise<unknown>>();
+/** Runs what it is given for one key one after another, in the order it came. */
+export type Serially = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
-/**
- * Runs the changes of one gallery one after another, so that the database and the search index see
- * them in the same order.
- */
-export function serially<T>(galleryId: string, change: () => Promise<T>): Promise<T> {
-  const before = queues.get(galleryId) ?? Promise.resolve();
-  const result = before.then(change);
-  const settled = result
-    .catch(() => undefined)
-    .finally(() => {
-      if (queues.get(galleryId) === settled) queues.delete(galleryId);
-    });
-  queues.set(galleryId, settled);
-  return result;
+/** A queue for each key, gone when it is empty. */
+export function serialiser(): Serially {
+  const queues = new Map<string, Promise<unknown>>();
+  return (key, work) => {
+    const result = (queues.get(key) ?? Promise.resolve()).then(work);
+    const settled = result
+      .catch(() => undefined)
+      .finally(() => {
+        if (queues.get(key) === settled) queues.delete(key);
+      });
+    queues.set(key, settled);
+    return result;
+  };
 }

@@ -1,11 +1,14 @@
-import type { Face } from '../../engine/face.ts';
+import type { Face as DetectedFace } from '../../engine/face.ts';
 import { FacegraphError } from '../../errors.ts';
-import {
-  type Gallery,
-  type Identity,
+import type {
+  Face,
+  Gallery,
+  Identity,
   Prisma,
-  type PrismaClient,
+  PrismaClient,
 } from '../../generated/prisma/client.ts';
+import { violates } from '../database/violates.ts';
+import { toBytes } from './vector.ts';
 
 /** How a client names a gallery: one of the two. */
 export interface GalleryBy {
@@ -22,34 +25,47 @@ export interface NewIdentity {
 
 /** What is kept of one enrolled face. */
 export interface NewFace {
-  readonly face: Face;
+  readonly face: DetectedFace;
   /** SHA-256 of the uploaded file. */
   readonly imageHash: string;
   readonly embedding: Float32Array;
 }
 
-/** One row of the search index as the database holds it. */
-export interface StoredEmbedding {
-  readonly faceId: string;
-  readonly identityId: string;
-  readonly galleryId: string;
-  readonly embedding: Float32Array;
+/** Where to look, and which galleries may be seen. */
+export interface Access {
+  readonly db: PrismaClient | Prisma.TransactionClient;
+  /** Ids of galleries; null: all. */
+  readonly galleries: readonly string[] | null;
 }
 
-/** @throws FacegraphError `GalleryNotFound`. */
-export async function findGallery(db: PrismaClient, by: GalleryBy): Promise<Gallery> {
-  const where = by.id ? { id: by.id } : { name: by.name ?? '' };
-  const gallery = await db.gallery.findUnique({ where });
+/** Keeps a query for galleries to those that may be seen. */
+export function visible({ galleries }: Pick<Access, 'galleries'>): { id?: { in: string[] } } {
+  return galleries ? { id: { in: [...galleries] } } : {};
+}
+
+/** @throws FacegraphError `GalleryNotFound`, for one that may not be seen too. */
+export async function findGallery(access: Access, by: GalleryBy): Promise<Gallery> {
+  const which = by.id ? { id: by.id } : { name: by.name ?? '' };
+  const gallery = await access.db.gallery.findFirst({ where: { AND: [which, visible(access)] } });
   if (!gallery)
     throw new FacegraphError('GalleryNotFound', `no gallery ${by.name ?? 'of this id'}`);
   return gallery;
 }
 
 /** @throws FacegraphError `IdentityNotFound`. */
-export async function findIdentity(db: PrismaClient, id: string): Promise<Identity> {
-  const identity = await db.identity.findUnique({ where: { id } });
+export async function findIdentity(access: Access, id: string): Promise<Identity> {
+  const where = { id, gallery: visible(access) };
+  const identity = await access.db.identity.findFirst({ where });
   if (!identity) throw new FacegraphError('IdentityNotFound', 'no identity of this id');
   return identity;
+}
+
+/** @throws FacegraphError `FaceNotFound`. */
+export async function findFace(access: Access, id: string): Promise<Face> {
+  const where = { id, gallery: visible(access) };
+  const face = await access.db.face.findFirst({ where });
+  if (!face) throw new FacegraphError('FaceNotFound', 'no face of this id');
+  return face;
 }
 
 /** @throws FacegraphError `NameTaken`. */
@@ -80,89 +96,44 @@ export async function insertIdentity(
 }
 
 /**
- * Enters a face, and its identity where that is new, in one transaction.
+ * Enters a face, and its identity where that is new.
  * @throws FacegraphError `DuplicateFace` with `details.faceId` when the gallery holds this face of
- *   this photograph already, `NameTaken`, `IdentityNotFound`, `GalleryNotFound`.
+ *   this photograph already, `NameTaken`, `IdentityNotFound`.
  */
 export async function insertFace(
-  db: PrismaClient,
-  galleryId: string,
+  tx: Prisma.TransactionClient,
+  { id: galleryId, model }: Gallery,
   identity: { id: string } | NewIdentity,
   { face, imageHash, embedding }: NewFace,
 ): Promise<{ id: string; identityId: string }> {
   const box = [...face.box];
-  return db.$transaction(async (tx) => {
-    const existing = await tx.face.findFirst({
-      where: { imageHash, box: { equals: box }, identity: { galleryId } },
-    });
-    if (existing)
-      throw new FacegraphError(
-        'DuplicateFace',
-        'this face of this photograph is enrolled already',
-        {
-          faceId: existing.id,
-        },
-      );
-    const { id: identityId } =
-      'id' in identity ? identity : await insertIdentity(tx, galleryId, identity);
-    const { leftEye, rightEye, nose, mouthLeft, mouthRight } = face.landmarks;
-    return tx.face
-      .create({
-        data: {
-          identityId,
-          box,
-          landmarks: [leftEye, rightEye, nose, mouthLeft, mouthRight].flat(),
-          confidence: face.confidence,
-          imageHash,
-          embedding: { create: { vector: toBytes(embedding) } },
-        },
-        select: { id: true, identityId: true },
-      })
-      .catch((error) => {
-        if (violates(error, 'P2002'))
-          throw new FacegraphError('DuplicateFace', 'this face was enrolled by another process');
-        throw violates(error, 'P2003')
-          ? new FacegraphError('IdentityNotFound', 'the identity was deleted meanwhile')
-          : error;
-      });
+  const existing = await tx.face.findFirst({
+    where: { galleryId, imageHash, box: { equals: box } },
+    select: { id: true },
   });
-}
-
-/** Every embedding of the database, page by page in the order of enrolment. */
-export async function* embeddings(
-  db: PrismaClient,
-  pageSize: number,
-): AsyncGenerator<StoredEmbedding[]> {
-  for (let after = ''; ; ) {
-    const page = await db.embedding.findMany({
-      where: { faceId: { gt: after } },
-      orderBy: { faceId: 'asc' },
-      take: pageSize,
-      include: {
-        face: { select: { identityId: true, identity: { select: { galleryId: true } } } },
-      },
+  if (existing)
+    throw new FacegraphError('DuplicateFace', 'this face of this photograph is enrolled already', {
+      faceId: existing.id,
     });
-    if (page.length === 0) return;
-    after = page[page.length - 1].faceId;
-    yield page.map(({ faceId, vector, face }) => ({
-      faceId,
-      identityId: face.identityId,
-      galleryId: face.identity.galleryId,
-      embedding: fromBytes(vector),
-    }));
-  }
-}
-
-/** Whether a database error is a violation with this Prisma code. */
-export function violates(error: unknown, code: 'P2002' | 'P2003' | 'P2025'): boolean {
-  return error instanceof Prisma.PrismaClientKnownRequestError && error.code === code;
-}
-
-// Little-endian f32, which is how every platform that Node runs WebGPU on stores them.
-function toBytes(embedding: Float32Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(Float32Array.from(embedding).buffer);
-}
-
-function fromBytes(vector: Uint8Array): Float32Array {
-  return new Float32Array(vector.slice().buffer);
+  const { id: identityId } =
+    'id' in identity ? identity : await insertIdentity(tx, galleryId, identity);
+  const { leftEye, rightEye, nose, mouthLeft, mouthRight } = face.landmarks;
+  return tx.face
+    .create({
+      data: {
+        galleryId,
+        identityId,
+        box,
+        landmarks: [leftEye, rightEye, nose, mouthLeft, mouthRight].flat(),
+        confidence: face.confidence,
+        imageHash,
+        embeddings: { create: { model, vector: toBytes(embedding) } },
+      },
+      select: { id: true, identityId: true },
+    })
+    .catch((error) => {
+      throw violates(error, 'P2003')
+        ? new FacegraphError('IdentityNotFound', 'the identity was deleted meanwhile')
+        : error;
+    });
 }
