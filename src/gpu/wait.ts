@@ -10,7 +10,7 @@ let resting = false;
 /**
  * Awaits a promise of dawn.node. Until it settles dawn.node polls in every turn of the event loop,
  * which keeps one core busy. A GPU does not mind, but a software adapter computes on that very core
- * (SENet50 on 2 cores: 438 ms polled without pause, 230 ms with), so there the loop rests between turns.
+ * (SENet50 on 2 cores: 438 ms polled without pause, 237 ms with), so there the loop rests between turns.
  */
 export async function waitFor<T>({ adapter }: Gpu, promise: Promise<T>): Promise<T> {
   if (!adapter.software) return promise;
