@@ -1,0 +1,116 @@
+import { FacegraphError } from '../../errors.ts';
+import type { Job, Prisma } from '../../generated/prisma/client.ts';
+import { named } from '../gallery/galleries.ts';
+import { findGallery, type GalleryBy } from '../gallery/store.ts';
+import type { EnrolInput, ItemInput, PersonInput } from './input.ts';
+import { type BulkPhotograph, type BulkSource, bulkPhotographs } from './photographs.ts';
+import { announceJob } from './queue.ts';
+import type { JobService } from './work.ts';
+
+/** Photographs in one job. */
+export const MAX_ITEMS = 50_000;
+
+/** Of items, held in memory before they are written. */
+const BATCH_BYTES = 4_000_000;
+const BATCH_ITEMS = 500;
+/** How long a job may be without a new item before it counts as cut off. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * Makes a job that enrols many photographs. They are stored with it, except those of a directory, so
+ * that any process can go on with it; what cannot be used is refused item by item.
+ * @param keyId the key that asks for it.
+ * @throws FacegraphError `GalleryNotFound`, `ModelUnavailable`, `InvalidInput` for a source that
+ *   cannot be read, holds no photograph, or too many.
+ */
+export async function enrolInBulk(
+  service: JobService,
+  keyId: string,
+  by: GalleryBy,
+  source: BulkSource,
+): Promise<Job> {
+  const { db, engine, jobs } = service;
+  const gallery = await findGallery(service, by);
+  await engine.embedder(gallery.model);
+  const input: EnrolInput = 'directory' in source ? { directory: source.directory } : {};
+  const { id } = await db.job.create({
+    data: {
+      kind: 'ENROL',
+      state: 'RECEIVING',
+      galleryId: gallery.id,
+      keyId,
+      input: { ...input },
+      leaseUntil: soon(),
+    },
+  });
+  try {
+    const counts = await receive(service, id, source);
+    const job = await db.$transaction(async (tx) => {
+      const data = { state: 'QUEUED', leaseUntil: null, ...counts } as const;
+      const queued = await tx.job.update({ where: { id, state: 'RECEIVING' }, data });
+      await announceJob(tx, id);
+      return queued;
+    });
+    jobs.wake();
+    return job;
+  } catch (error) {
+    await db.job.deleteMany({ where: { id } });
+    throw error;
+  }
+}
+
+async function receive(
+  { db, jobs }: JobService,
+  jobId: string,
+  source: BulkSource,
+): Promise<{ total: number; refused: number }> {
+  let total = 0;
+  let refused = 0;
+  let batch: Prisma.JobItemCreateManyInput[] = [];
+  let bytes = 0;
+  const flush = async () => {
+    await db.$transaction([
+      db.jobItem.createMany({ data: batch }),
+      db.job.update({ where: { id: jobId }, data: { leaseUntil: soon() } }),
+    ]);
+    batch = [];
+    bytes = 0;
+  };
+  for await (const photograph of bulkPhotographs(source, jobs.importDirectory)) {
+    if (total === MAX_ITEMS)
+      throw new FacegraphError('InvalidInput', `more than ${MAX_ITEMS} photographs in one job`);
+    const item = { jobId, position: total++, ...itemOf(photograph) };
+    if (item.state === 'REFUSED') refused++;
+    batch.push(item);
+    bytes += item.payload?.length ?? 0;
+    if (bytes > BATCH_BYTES || batch.length === BATCH_ITEMS) await flush();
+  }
+  if (total === 0) throw new FacegraphError('InvalidInput', 'there is no photograph in it');
+  await flush();
+  return { total, refused };
+}
+
+function itemOf({ file, person, content }: BulkPhotograph) {
+  const name = file.slice(-500);
+  try {
+    if (content instanceof FacegraphError) throw content;
+    const stored = content instanceof Uint8Array;
+    const input: ItemInput = { ...checked(person), ...(stored ? {} : content) };
+    const payload = stored ? new Uint8Array(content) : null;
+    return { name, input: { ...input }, payload, state: 'WAITING' } as const;
+  } catch (error) {
+    if (!(error instanceof FacegraphError)) throw error;
+    const { code, message } = error;
+    return { name, input: {}, payload: null, state: 'REFUSED', code, message } as const;
+  }
+}
+
+function checked({ name, externalId }: PersonInput): PersonInput {
+  if (name == null && !externalId)
+    throw new FacegraphError('InvalidInput', 'neither a name nor an external id is given');
+  return { ...(name != null && { name: named(name) }), ...(externalId && { externalId }) };
+}
+
+function soon(): Date {
+  return new Date(Date.now() + PATIENCE_MS);
+}
