@@ -124,8 +124,11 @@ async function* tarFiles(
       reading = reading.then(() => read(entry));
     },
   });
+  let drained = () => {};
+  parser.on('drain', () => drained());
   parser.on('error', (error) => {
     failure ??= error;
+    drained();
   });
   const ended = once(parser, 'end');
   ended.catch(() => undefined);
@@ -136,9 +139,10 @@ async function* tarFiles(
     begun = true;
     // Everything counts, also what is passed over: it takes time to unpack.
     count.unpacked(chunk.length);
-    const drained = once(parser, 'drain');
-    drained.catch(() => undefined);
-    if (!parser.write(chunk) && !failure) await drained;
+    if (!parser.write(chunk) && !failure)
+      await new Promise<void>((resolve) => {
+        drained = resolve;
+      });
     if (failure) throw failure;
     yield* found.splice(0);
   }
