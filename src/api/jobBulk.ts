@@ -24,7 +24,7 @@ const BulkSource = builder.inputType('BulkSource', {
     archive: t.field({
       type: 'File',
       description:
-        'A zip, tar or tar.gz of at most 256 MB unpacked and 50,000 entries. The folder that a photograph lies in is called like the person (`Name/photo.jpg`); without a folder the file is (`Name (1).jpg`).',
+        'A zip, tar or tar.gz, as a file part of a multipart request of at most 28 MB; 256 MB unpacked, 50,000 entries. The folder that a photograph lies in is called like the person (`Name/photo.jpg`); without a folder the file is (`Name (1).jpg`).',
     }),
     directory: t.string({
       description:

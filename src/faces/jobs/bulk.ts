@@ -1,5 +1,5 @@
 import { FacegraphError } from '../../errors.ts';
-import type { Job, Prisma } from '../../generated/prisma/client.ts';
+import type { Job, Prisma, PrismaClient } from '../../generated/prisma/client.ts';
 import { named } from '../gallery/galleries.ts';
 import { findGallery, type GalleryBy } from '../gallery/store.ts';
 import type { EnrolInput, ItemInput, PersonInput } from './input.ts';
@@ -15,6 +15,9 @@ const BATCH_BYTES = 4_000_000;
 const BATCH_ITEMS = 500;
 /** How long a job may be without a new item before it counts as cut off. */
 const PATIENCE_MS = 60_000;
+
+/** The job was cancelled, or deleted with its gallery, while it was received. */
+class Withdrawn extends Error {}
 
 /**
  * Makes a job that enrols many photographs. They are stored with it, except those of a directory, so
@@ -44,19 +47,17 @@ export async function enrolInBulk(
     },
   });
   try {
-    const counts = await receive(service, id, source);
-    const job = await db.$transaction(async (tx) => {
-      const data = { state: 'QUEUED', leaseUntil: null, ...counts } as const;
-      const queued = await tx.job.update({ where: { id, state: 'RECEIVING' }, data });
-      await announceJob(tx, id);
-      return queued;
-    });
+    await queue(db, id, await receive(service, id, source));
     jobs.wake();
-    return job;
   } catch (error) {
-    await db.job.deleteMany({ where: { id } });
-    throw error;
+    if (!(error instanceof Withdrawn)) {
+      await db.job.deleteMany({ where: { id } });
+      throw error;
+    }
   }
+  const job = await db.job.findUnique({ where: { id } });
+  if (!job) throw new FacegraphError('GalleryNotFound', 'the gallery was deleted meanwhile');
+  return job;
 }
 
 async function receive(
@@ -69,10 +70,10 @@ async function receive(
   let batch: Prisma.JobItemCreateManyInput[] = [];
   let bytes = 0;
   const flush = async () => {
-    await db.$transaction([
-      db.jobItem.createMany({ data: batch }),
-      db.job.update({ where: { id: jobId }, data: { leaseUntil: soon() } }),
-    ]);
+    await db.$transaction(async (tx) => {
+      await touch(tx, jobId, { leaseUntil: soon() });
+      await tx.jobItem.createMany({ data: batch });
+    });
     batch = [];
     bytes = 0;
   };
@@ -88,6 +89,26 @@ async function receive(
   if (total === 0) throw new FacegraphError('InvalidInput', 'there is no photograph in it');
   await flush();
   return { total, refused };
+}
+
+function queue(
+  db: PrismaClient,
+  id: string,
+  counts: { total: number; refused: number },
+): Promise<void> {
+  return db.$transaction(async (tx) => {
+    await touch(tx, id, { ...counts, state: 'QUEUED', leaseUntil: null });
+    await announceJob(tx, id);
+  });
+}
+
+async function touch(
+  tx: Prisma.TransactionClient,
+  id: string,
+  data: Prisma.JobUpdateManyMutationInput,
+): Promise<void> {
+  const { count } = await tx.job.updateMany({ where: { id, state: 'RECEIVING' }, data });
+  if (count === 0) throw new Withdrawn();
 }
 
 function itemOf({ file, person, content }: BulkPhotograph) {

@@ -15,6 +15,8 @@ import { isPassing, type JobService, type Work } from './work.ts';
 
 /** One picture is decoded while the GPU has the other. */
 const LANES = 2;
+/** How long the change may take: every embedding is read for the templates. */
+const SWITCH_MS = 600_000;
 
 /**
  * Makes a job that moves a gallery to another model, which serves the old one until all is done.
@@ -135,26 +137,34 @@ async function embedFaces(
 function switchModel({ service, job }: Work, unusable: ReadonlySet<string>): Promise<boolean> {
   const { model, dropFacesWithoutImage } = job.input as unknown as ReembedInput;
   const { galleryId } = job;
-  return changeFaces(service, galleryId, async (tx, touched) => {
-    await advance(tx, job, {});
-    const lacking = await tx.face.findMany({
-      where: { galleryId, embeddings: { none: { model } } },
-      select: { id: true, imageHash: true },
-    });
-    const stored = new Set(await storedHashes(tx, galleryId, lacking));
-    if (lacking.some(({ imageHash: hash }) => stored.has(hash) && !unusable.has(hash)))
-      return false;
-    if (lacking.length > 0 && !dropFacesWithoutImage) throw imagesMissing(lacking.length);
-    for (const { id } of lacking) touched.faces.add(id);
-    await tx.face.deleteMany({ where: { id: { in: [...touched.faces] } } });
-    await advance(tx, job, { refused: lacking.length });
-    // The gallery's own threshold was a distance of the old model.
-    await tx.gallery.update({ where: { id: galleryId }, data: { model, threshold: null } });
-    await tx.embedding.deleteMany({ where: { model: { not: model }, face: { galleryId } } });
-    await refreshTemplates(tx, galleryId, model);
-    await finishJob(tx, job, { state: 'DONE' });
-    return true;
-  });
+  return changeFaces(
+    service,
+    galleryId,
+    async (tx, touched) => {
+      await advance(tx, job, {});
+      const lacking = await tx.face.findMany({
+        where: { galleryId, embeddings: { none: { model } } },
+        select: { id: true, imageHash: true },
+      });
+      // Faces came and went since the job was made.
+      const { done } = await tx.job.findUniqueOrThrow({ where: { id: job.id } });
+      await tx.job.update({ where: { id: job.id }, data: { total: done + lacking.length } });
+      const stored = new Set(await storedHashes(tx, galleryId, lacking));
+      if (lacking.some(({ imageHash: hash }) => stored.has(hash) && !unusable.has(hash)))
+        return false;
+      if (lacking.length > 0 && !dropFacesWithoutImage) throw imagesMissing(lacking.length);
+      for (const { id } of lacking) touched.faces.add(id);
+      await tx.face.deleteMany({ where: { id: { in: [...touched.faces] } } });
+      await advance(tx, job, { refused: lacking.length });
+      // The gallery's own threshold was a distance of the old model.
+      await tx.gallery.update({ where: { id: galleryId }, data: { model, threshold: null } });
+      await tx.embedding.deleteMany({ where: { model: { not: model }, face: { galleryId } } });
+      await refreshTemplates(tx, galleryId, model);
+      await finishJob(tx, job, { state: 'DONE' });
+      return true;
+    },
+    SWITCH_MS,
+  );
 }
 
 async function storedHashes(
