@@ -1,9 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { closeDecoder } from '../src/engine/image/decode.ts';
 import { FacegraphError } from '../src/errors.ts';
+import { enrolInBulk } from '../src/faces/jobs/bulk.ts';
+import { cancelJob, findJob, followJob } from '../src/faces/jobs/jobs.ts';
 import { createKey } from '../src/faces/keys.ts';
 import { type FakeEngine, fakeEngine, PEOPLE, picture } from './api/fakeEngine.ts';
 import { type Api, openApi, temporaryDirectory } from './api/harness.ts';
@@ -299,6 +301,67 @@ for (const { name, skip } of databases)
       expect((await progress(api, id).next()).value?.state).toBe('DONE');
     });
 
+    it('are not looked at any more when the client goes away', async () => {
+      await gallery('left');
+      const release = engine.hold();
+      const { id } = await archive('left', many(3));
+      await expect.poll(async () => (await look(id)).state).toBe('RUNNING');
+      const local = Buffer.from(id, 'base64').toString().split(':')[1];
+      const access = { db: api.database.client, galleries: null };
+      const job = await findJob(access, local);
+      const find = vi.spyOn(api.database.client.job, 'findUnique');
+      const looks = () => find.mock.calls.filter(([{ where }]) => where.id === local).length;
+      const events = progress(api, id);
+      expect((await events.next()).value).toMatchObject({ state: 'RUNNING' });
+      await expect.poll(looks, { timeout: 5000 }).toBeGreaterThan(1);
+      await events.return(undefined);
+      await sleep(200);
+      const before = looks();
+      await sleep(1000);
+      expect(looks()).toBe(before);
+      // The same without a server between.
+      const gone = new AbortController();
+      const following = followJob(access, job, gone.signal);
+      await following.next();
+      const next = following.next();
+      gone.abort();
+      expect((await next).done).toBe(true);
+      find.mockRestore();
+      release();
+      await ended(id);
+    });
+
+    it.each([
+      ['cancelled', 'CANCELLED'],
+      ['deleted', 'GalleryNotFound'],
+    ])('%s while they are received come to nothing', async (what, outcome) => {
+      const into = `received ${what}`;
+      const galleryId = await gallery(into);
+      const { client: db } = api.database;
+      const insert = db.job.create.bind(db.job);
+      const service = { db, engine, indexes: api.indexes, galleries: null, jobs: api.jobs };
+      // Withdrawn as soon as it is there, before its first item comes.
+      const create = vi.spyOn(db.job, 'create').mockImplementationOnce(((args: never) =>
+        (async () => {
+          const job = await insert(args);
+          if (what === 'cancelled') await cancelJob(service, (job as { id: string }).id);
+          else
+            await api.run(
+              `mutation { deleteGallery(id: "${galleryId}", confirmName: "${into}") { __typename } }`,
+            );
+          return job;
+        })()) as never);
+      const uploads = [{ file: '1.png', name: 'Ada', content: picture(red) }];
+      const made = enrolInBulk(service, 'key', { name: into }, { uploads }).then(
+        ({ state }) => state,
+        ({ code }) => code,
+      );
+      expect(await made).toBe(outcome);
+      create.mockRestore();
+      expect(await payloads()).toBe(0);
+      expect(await db.job.count({ where: { state: 'RECEIVING' } })).toBe(0);
+    });
+
     it('are cancelled, with what they did, and once', async () => {
       await gallery('cancelled');
       const release = engine.hold();
@@ -375,7 +438,7 @@ for (const { name, skip } of databases)
       );
       expect(dates).toHaveLength(3);
       expect(dates).toEqual([...dates].sort().reverse());
-      expect((await list(', state: CANCELLED')).length).toBe(1);
+      expect((await list(', state: CANCELLED')).length).toBe(2);
     });
 
     it('wait for the next start and then go on', async () => {

@@ -37,13 +37,13 @@ export async function runEnrolment(work: Work): Promise<void> {
     position = item?.position ?? position;
     return item ?? undefined;
   };
-  await inLanes(LANES, next, (item) => settle(work, item), signal);
+  await inLanes(LANES, next, (item, turn) => settle(work, item, turn), signal);
 }
 
-async function settle(work: Work, item: JobItem): Promise<void> {
+async function settle(work: Work, item: JobItem, turn: Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const refused = await enrol(work, item);
+      const refused = await enrol(work, item, turn);
       if (refused)
         await work.service.db.$transaction((tx) =>
           settleItem(tx, work.job, item.position, refused),
@@ -55,12 +55,14 @@ async function settle(work: Work, item: JobItem): Promise<void> {
   }
 }
 
-async function enrol(work: Work, item: JobItem): Promise<Refusal | undefined> {
+async function enrol(work: Work, item: JobItem, turn: Promise<void>): Promise<Refusal | undefined> {
   const { service, job } = work;
   const input = item.input as ItemInput;
   const gallery = await findGallery(service, { id: job.galleryId });
   const embedder = await service.engine.embedder(gallery.model);
   const found = await extract(work, item, embedder).catch((error) => refusal(error, work.log));
+  // Of two photographs that are the same, the first one is enrolled.
+  await turn;
   if ('code' in found) return found;
   try {
     await changeFaces(service, gallery.id, async (tx, touched, now) => {
