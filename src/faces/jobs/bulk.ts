@@ -13,8 +13,8 @@ export const MAX_ITEMS = 50_000;
 /** Of items, held in memory before they are written. */
 const BATCH_BYTES = 4_000_000;
 const BATCH_ITEMS = 500;
-/** How long a job may be without a new item before it counts as cut off. */
-const PATIENCE_MS = 60_000;
+/** How long a job may be without a new item before it counts as cut off; clocks may differ. */
+const PATIENCE_MS = 600_000;
 
 /** The job was cancelled, or deleted with its gallery, while it was received. */
 class Withdrawn extends Error {}

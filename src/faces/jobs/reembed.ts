@@ -142,19 +142,14 @@ function switchModel({ service, job }: Work, unusable: ReadonlySet<string>): Pro
     galleryId,
     async (tx, touched) => {
       await advance(tx, job, {});
-      const lacking = await tx.face.findMany({
-        where: { galleryId, embeddings: { none: { model } } },
-        select: { id: true, imageHash: true },
-      });
+      const lacking = await facesLacking(tx, galleryId, model);
       // Faces came and went since the job was made.
       const { done } = await tx.job.findUniqueOrThrow({ where: { id: job.id } });
       await tx.job.update({ where: { id: job.id }, data: { total: done + lacking.length } });
-      const stored = new Set(await storedHashes(tx, galleryId, lacking));
-      if (lacking.some(({ imageHash: hash }) => stored.has(hash) && !unusable.has(hash)))
-        return false;
+      if (lacking.some(({ hash, stored }) => stored && !unusable.has(hash))) return false;
       if (lacking.length > 0 && !dropFacesWithoutImage) throw imagesMissing(lacking.length);
       for (const { id } of lacking) touched.faces.add(id);
-      await tx.face.deleteMany({ where: { id: { in: [...touched.faces] } } });
+      await tx.face.deleteMany({ where: { galleryId, embeddings: { none: { model } } } });
       await advance(tx, job, { refused: lacking.length });
       // The gallery's own threshold was a distance of the old model.
       await tx.gallery.update({ where: { id: galleryId }, data: { model, threshold: null } });
@@ -167,17 +162,17 @@ function switchModel({ service, job }: Work, unusable: ReadonlySet<string>): Pro
   );
 }
 
-async function storedHashes(
+function facesLacking(
   tx: Prisma.TransactionClient,
   galleryId: string,
-  faces: readonly Pick<Face, 'imageHash'>[],
-): Promise<string[]> {
-  const hash = { in: [...new Set(faces.map(({ imageHash }) => imageHash))] };
-  const images = await tx.storedImage.findMany({
-    where: { galleryId, hash },
-    select: { hash: true },
-  });
-  return images.map((image) => image.hash);
+  model: string,
+): Promise<{ id: string; hash: string; stored: boolean }[]> {
+  return tx.$queryRaw`
+    SELECT face."id", face."imageHash" AS "hash", i."hash" IS NOT NULL AS "stored"
+    FROM "Face" face
+    LEFT JOIN "StoredImage" i ON i."galleryId" = face."galleryId" AND i."hash" = face."imageHash"
+    LEFT JOIN "Embedding" e ON e."faceId" = face."id" AND e."model" = ${model}
+    WHERE face."galleryId" = ${galleryId} AND e."faceId" IS NULL`;
 }
 
 async function expectImages(tx: Prisma.TransactionClient, galleryId: string): Promise<void> {
