@@ -8,6 +8,8 @@ export type ErrorCode =
   | 'GalleryNotFound'
   | 'IdentityNotFound'
   | 'FaceNotFound'
+  | 'JobNotFound'
+  | 'ImagesMissing'
   | 'NameTaken'
   | 'DuplicateFace'
   | 'ModelMismatch'

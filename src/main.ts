@@ -6,6 +6,7 @@ import { openEngine } from './engine/openEngine.ts';
 import { type Database, openDatabase } from './faces/database/database.ts';
 import { followOthers } from './faces/gallery/followOthers.ts';
 import { createIndexes } from './faces/gallery/indexes.ts';
+import { startJobs } from './faces/jobs/worker.ts';
 import { createFirstKey } from './faces/keys.ts';
 
 const DRAIN_MS = 10_000;
@@ -32,6 +33,12 @@ async function serve(): Promise<void> {
   const unfollow = followOthers(database, indexes, (error) =>
     console.error('following the database failed:', error),
   );
+  const jobs = startJobs(
+    database,
+    { engine, indexes },
+    (error) => console.error('a job met an error:', error),
+    { importDirectory: process.env.FACEGRAPH_IMPORT_DIR || undefined },
+  );
   const firstKey = await createFirstKey(database.client);
 
   let accepting = true;
@@ -40,6 +47,7 @@ async function serve(): Promise<void> {
       db: database.client,
       engine,
       indexes,
+      jobs,
       databaseKind: database.kind,
       graphiql: process.env.NODE_ENV !== 'production',
       accepting: () => accepting,
@@ -58,11 +66,14 @@ async function serve(): Promise<void> {
   const stop = async (): Promise<void> => {
     if (!accepting) return;
     accepting = false;
-    progress('stopping: waiting for requests in flight');
+    progress('stopping: waiting for requests and job items in flight');
+    // At once, since that also ends the streams that follow jobs.
+    const worked = jobs.stop();
     const drained = new Promise((resolve) => http.close(resolve));
     http.closeIdleConnections();
     setTimeout(() => http.closeAllConnections(), DRAIN_MS).unref();
     await drained;
+    await worked;
     await unfollow();
     indexes.destroy();
     await Promise.all([engine.close(), closeDecoder(), database.close()]);

@@ -22,6 +22,8 @@ const FIELDS: Readonly<Record<string, { scope: Scope | 'any'; query: string }>> 
     scope: 'gallery:read',
     query: `{ nodes(ids: ["${globalId('Gallery:x')}"]) { __typename } }`,
   },
+  job: { scope: 'gallery:read', query: `{ job(id: "${globalId('Job:x')}") { id } }` },
+  jobs: { scope: 'gallery:read', query: '{ jobs { totalCount } }' },
   detect: { scope: 'detect', query: '{ detect(image: { base64: "AAAA" }) { __typename } }' },
   verify: {
     scope: 'verify',
@@ -38,6 +40,27 @@ const FIELDS: Readonly<Record<string, { scope: Scope | 'any'; query: string }>> 
   deleteGallery: {
     scope: 'gallery:write',
     query: `mutation { deleteGallery(id: "${globalId('Gallery:x')}", confirmName: "x") { __typename } }`,
+  },
+  setKeepImages: {
+    scope: 'gallery:write',
+    query: `mutation { setKeepImages(id: "${globalId('Gallery:x')}", keepImages: true) { __typename } }`,
+  },
+  setRetention: {
+    scope: 'gallery:write',
+    query: `mutation { setRetention(id: "${globalId('Gallery:x')}", days: 1) { __typename } }`,
+  },
+  enrolInBulk: {
+    scope: 'gallery:write',
+    query:
+      'mutation { enrolInBulk(gallery: { name: "x" }, source: { uploads: [] }) { __typename } }',
+  },
+  reembed: {
+    scope: 'gallery:write',
+    query: 'mutation { reembed(gallery: { name: "x" }, model: "facenet-vggface2") { __typename } }',
+  },
+  cancelJob: {
+    scope: 'gallery:write',
+    query: `mutation { cancelJob(id: "${globalId('Job:x')}") { __typename } }`,
   },
   createIdentity: {
     scope: 'gallery:write',

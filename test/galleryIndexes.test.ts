@@ -32,6 +32,7 @@ const face = (seed: number) => ({
     } as const,
   },
   imageHash: 'none',
+  bytes: new Uint8Array(),
   embedding: unit(...randomArray(seed + 1, 3)),
 });
 

@@ -70,7 +70,7 @@ builder.mutationFields((t) => ({
   enrolFace: t.prismaField({
     type: 'Face',
     description:
-      'Stores the embedding of one face of a photograph; `identify` finds it from then on. The photograph is not stored. Scope `gallery:write`.',
+      'Stores the embedding of one face of a photograph; `identify` finds it from then on. The photograph is stored only where the gallery keeps images. Scope `gallery:write`.',
     authScopes: { galleryWrite: true },
     complexity: { field: IMAGE_COST },
     errors: {

@@ -42,6 +42,11 @@ export const NoFaceFound = failure(
 export const GalleryNotFound = failure('GalleryNotFound', 'There is no such gallery.');
 export const IdentityNotFound = failure('IdentityNotFound', 'There is no such identity.');
 export const FaceNotFound = failure('FaceNotFound', 'There is no such face.');
+export const JobNotFound = failure('JobNotFound', 'There is no such job.');
+export const ImagesMissing = failure(
+  'ImagesMissing',
+  'Faces of the gallery have no stored photograph, so that they cannot be embedded anew.',
+);
 export const NameTaken = failure(
   'NameTaken',
   'The name of a gallery, or the external id of an identity, is in use.',

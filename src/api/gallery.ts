@@ -29,6 +29,8 @@ export const GalleryNode = builder.prismaNode('Gallery', {
     name: t.exposeString('name'),
     model: t.exposeString('model'),
     threshold: t.exposeFloat('threshold', { nullable: true }),
+    keepImages: t.exposeBoolean('keepImages'),
+    retentionDays: t.exposeInt('retentionDays', { nullable: true }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     faceCount: t.int({
       description: 'Faces that `identify` compares with.',
@@ -105,10 +107,15 @@ builder.mutationFields((t) => ({
       model: t.arg.string({
         required: true,
         defaultValue: 'facenet-vggface2',
-        description: 'Embedding model, one of `models`. It cannot be changed later.',
+        description: 'Embedding model, one of `models`. Only `reembed` can change it later.',
       }),
       threshold: t.arg.float({
         description: "Cosine distance up to which a face matches; the model's own when absent.",
+      }),
+      keepImages: t.arg.boolean({
+        required: true,
+        defaultValue: false,
+        description: 'Whether the photographs of enrolled faces are stored, which `reembed` needs.',
       }),
     },
     resolve: async (query, _root, args, context) => {

@@ -26,12 +26,19 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
  *   `UnsupportedImage`.
  */
 export async function readImage(input: typeof ImageInput.$inferInput): Promise<Upload> {
-  const bytes = await readBytes(input);
+  const bytes = await readImageBytes(input);
   const image = await decodeImage(bytes);
-  return { image, hash: createHash('sha256').update(bytes).digest('hex') };
+  return { image, bytes, hash: createHash('sha256').update(bytes).digest('hex') };
 }
 
-async function readBytes({ file, base64 }: typeof ImageInput.$inferInput): Promise<Uint8Array> {
+/**
+ * Reads what a client sent without decoding it.
+ * @throws FacegraphError `InvalidInput`, `ImageTooLarge`.
+ */
+export async function readImageBytes({
+  file,
+  base64,
+}: typeof ImageInput.$inferInput): Promise<Uint8Array> {
   if (base64 != null) {
     if (base64.length > (DEFAULT_LIMITS.maxBytes * 4) / 3 + 4) throw tooLarge();
     if (!BASE64.test(base64) || base64.length % 4 !== 0)

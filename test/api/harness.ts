@@ -5,12 +5,17 @@ import { createServer } from '../../src/api/server.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type Database, openDatabase } from '../../src/faces/database/database.ts';
 import { createIndexes, type Indexes } from '../../src/faces/gallery/indexes.ts';
+import type { Jobs } from '../../src/faces/jobs/work.ts';
+import { type JobOptions, startJobs } from '../../src/faces/jobs/worker.ts';
 import { createKey, type Scope } from '../../src/faces/keys.ts';
 
 /** A running API without a socket. */
 export interface Api {
   readonly database: Database;
   readonly indexes: Indexes;
+  readonly jobs: Jobs;
+  /** What the jobs complained of. */
+  readonly complaints: unknown[];
   /** A key with scope `admin`. */
   readonly admin: string;
   key(...scopes: Scope[]): Promise<string>;
@@ -43,20 +48,26 @@ export async function openApi(
     directory,
     url,
     accepting = () => true,
+    jobs: jobOptions,
   }: {
     directory: string;
     url?: string;
     accepting?: () => boolean;
+    jobs?: JobOptions;
   },
 ): Promise<Api> {
   const database = await openDatabase(directory, url);
   const db = database.client;
   const indexes = createIndexes(db, engine);
   await indexes.followAll();
+  const complaints: unknown[] = [];
+  const log = (error: unknown) => void complaints.push(error);
+  const jobs = startJobs(database, { engine, indexes }, log, jobOptions);
   const server = createServer({
     db,
     engine,
     indexes,
+    jobs,
     databaseKind: database.kind,
     graphiql: false,
     accepting,
@@ -67,6 +78,8 @@ export async function openApi(
   return {
     database,
     indexes,
+    jobs,
+    complaints,
     admin,
     key: (...scopes) => createKey(db, { label: scopes.join(), scopes }),
     fetch,
@@ -80,6 +93,7 @@ export async function openApi(
       return { status: response.status, ...((await response.json()) as Omit<Answer, 'status'>) };
     },
     async close() {
+      await jobs.stop();
       indexes.destroy();
       await database.close();
     },

@@ -20,6 +20,11 @@ export interface UnreadablePhotograph {
 // like a person who is not known.
 const EXTENSION = /\.(jpe?g|png|webp|heic|heif|avif|gif|bmp|tiff?)$/i;
 
+/** Whether a file's name is that of an image, hidden files left out. */
+export function isPhotograph(name: string): boolean {
+  return EXTENSION.test(name) && !name.startsWith('.');
+}
+
 /**
  * Every image file below a folder, sorted (2 before 10), hidden files left out. Paths begin with
  * `folder`. Links are followed, a link to a folder that contains it is not.
@@ -51,7 +56,30 @@ export async function expandFolders(paths: readonly string[]): Promise<string[]>
  * @throws FacegraphError `InvalidInput` when it cannot be read, `UnsupportedImage` or `ImageTooLarge`.
  */
 export async function readPhotograph(path: string): Promise<Image> {
-  return decodeImage(await readBytes(path));
+  return decodeImage(await readFileBytes(path));
+}
+
+/**
+ * Reads one image file as it is.
+ * @throws FacegraphError `InvalidInput` when it cannot be read, `ImageTooLarge`.
+ */
+export async function readFileBytes(path: string): Promise<Uint8Array> {
+  try {
+    const info = await stat(path);
+    if (info.isDirectory())
+      throw new FacegraphError('InvalidInput', 'a folder without readable images');
+    const { maxBytes } = DEFAULT_LIMITS;
+    if (info.size > maxBytes)
+      throw new FacegraphError('ImageTooLarge', `more than ${maxBytes / 1e6} MB`);
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof FacegraphError) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    const reason = { ENOENT: 'no such file', EACCES: 'not readable', EPERM: 'not readable' }[
+      code ?? ''
+    ];
+    throw new FacegraphError('InvalidInput', reason ?? `cannot be read (${code})`);
+  }
 }
 
 /** Reads files in order; the next one is read and decoded while the caller works on this one. */
@@ -76,7 +104,7 @@ async function walk(folder: string, above: readonly string[]): Promise<string[]>
     const path = join(folder, name);
     const info = await stat(path).catch(() => undefined);
     if (info?.isDirectory()) found.push(...(await walk(path, [...above, real])));
-    else if (EXTENSION.test(name)) found.push(path);
+    else if (isPhotograph(name)) found.push(path);
   }
   return found;
 }
@@ -86,24 +114,5 @@ async function attempt(path: string): Promise<Photograph | UnreadablePhotograph>
     return { path, image: await readPhotograph(path) };
   } catch (error) {
     return { path, error: error instanceof Error ? error : new Error(String(error)) };
-  }
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    const info = await stat(path);
-    if (info.isDirectory())
-      throw new FacegraphError('InvalidInput', 'a folder without readable images');
-    const { maxBytes } = DEFAULT_LIMITS;
-    if (info.size > maxBytes)
-      throw new FacegraphError('ImageTooLarge', `more than ${maxBytes / 1e6} MB`);
-    return await readFile(path);
-  } catch (error) {
-    if (error instanceof FacegraphError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    const reason = { ENOENT: 'no such file', EACCES: 'not readable', EPERM: 'not readable' }[
-      code ?? ''
-    ];
-    throw new FacegraphError('InvalidInput', reason ?? `cannot be read (${code})`);
   }
 }

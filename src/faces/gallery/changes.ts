@@ -19,24 +19,29 @@ export const CHANNEL = 'facegraph_gallery';
  * Changes the faces of a gallery in one transaction, after all changes begun before it, in whatever
  * process. When this returns, the search index of this process has followed; those of others follow
  * by notification.
+ * @param timeout milliseconds that the transaction may take; the database's own limit when absent.
  * @throws FacegraphError `GalleryNotFound`, and whatever `change` throws; then nothing is changed.
  */
 export async function changeFaces<T>(
   { db, indexes }: { readonly db: PrismaClient; readonly indexes: Indexes },
   galleryId: string,
   change: (tx: Prisma.TransactionClient, touched: Touched, gallery: Gallery) => Promise<T>,
+  timeout?: number,
 ): Promise<T> {
-  const result = await db.$transaction(async (tx) => {
-    const gallery = await nextVersion(tx, galleryId);
-    const touched: Touched = { faces: new Set(), identities: new Set() };
-    const value = await change(tx, touched, gallery);
-    for (const id of touched.identities) await refreshTemplate(tx, gallery, id);
-    const { version } = gallery;
-    const faceIds = [...touched.faces];
-    await tx.galleryChange.create({ data: { galleryId, version, faceIds } });
-    await announce(tx, galleryId);
-    return value;
-  });
+  const result = await db.$transaction(
+    async (tx) => {
+      const gallery = await nextVersion(tx, galleryId);
+      const touched: Touched = { faces: new Set(), identities: new Set() };
+      const value = await change(tx, touched, gallery);
+      for (const id of touched.identities) await refreshTemplate(tx, gallery, id);
+      const { version } = gallery;
+      const faceIds = [...touched.faces];
+      await tx.galleryChange.create({ data: { galleryId, version, faceIds } });
+      await announce(tx, galleryId);
+      return value;
+    },
+    timeout === undefined ? undefined : { timeout },
+  );
   await indexes.follow(galleryId);
   return result;
 }

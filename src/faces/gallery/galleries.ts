@@ -19,6 +19,8 @@ export interface Service {
 /** A decoded upload. */
 export interface Upload {
   readonly image: Image;
+  /** The file as it was sent. */
+  readonly bytes: Uint8Array;
   /** SHA-256 of the file, hexadecimal. */
   readonly hash: string;
 }
@@ -38,7 +40,7 @@ export interface Enrolment {
  */
 export async function createGallery(
   { db, engine, galleries }: Service,
-  data: { name: string; model: string; threshold?: number | null },
+  data: store.NewGallery,
 ): Promise<Gallery> {
   if (galleries)
     throw new FacegraphError('Forbidden', 'a key that is bound to galleries makes no others');
@@ -109,14 +111,14 @@ export async function deleteFace(service: Service, id: string): Promise<void> {
 export async function enrolFace(service: Service, enrolment: Enrolment): Promise<{ id: string }> {
   const { engine } = service;
   const { gallery, identity } = await enrolmentTarget(service, enrolment.identity);
-  const { image, hash } = enrolment.upload;
+  const { image, bytes, hash } = enrolment.upload;
   const face = chosen(await engine.detect(image), enrolment.face);
   const embedder = await engine.embedder(gallery.model);
   const [embedding] = await embedder.embed(image, [face]);
   return changeFaces(service, gallery.id, async (tx, touched, now) => {
     if (now.model !== gallery.model)
       throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
-    const data = { face, imageHash: hash, embedding };
+    const data = { face, imageHash: hash, bytes, embedding };
     const row = await store.insertFace(tx, now, identity, data);
     touched.faces.add(row.id);
     touched.identities.add(row.identityId);
@@ -136,7 +138,11 @@ async function enrolmentTarget(
   return { gallery: await store.findGallery(service, identity.gallery), identity: person };
 }
 
-function chosen(faces: readonly Face[], index?: number | null): Face {
+/**
+ * The face to enrol: the only one, or the one chosen.
+ * @throws FacegraphError `NoFaceFound`, `MultipleFacesFound` with `details.faces`, `InvalidInput`.
+ */
+export function chosen(faces: readonly Face[], index?: number | null): Face {
   if (faces.length === 0) throw new FacegraphError('NoFaceFound', 'no face in the image');
   if (index == null) {
     if (faces.length === 1) return faces[0];
@@ -152,7 +158,8 @@ function chosen(faces: readonly Face[], index?: number | null): Face {
   return face;
 }
 
-function named(name: string): string {
+/** A name as it is stored. @throws FacegraphError `InvalidInput`. */
+export function named(name: string): string {
   const trimmed = name.trim().normalize('NFC');
   if (trimmed === '' || trimmed.length > 200)
     throw new FacegraphError('InvalidInput', 'a name has 1 to 200 characters');

@@ -8,12 +8,21 @@ import type {
   PrismaClient,
 } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
+import { keepImage } from './images.ts';
 import { toBytes } from './vector.ts';
 
 /** How a client names a gallery: one of the two. */
 export interface GalleryBy {
   readonly id?: string | null;
   readonly name?: string | null;
+}
+
+/** A gallery to be made. */
+export interface NewGallery {
+  readonly name: string;
+  readonly model: string;
+  readonly threshold?: number | null;
+  readonly keepImages?: boolean;
 }
 
 /** A person to be entered into a gallery. */
@@ -28,6 +37,8 @@ export interface NewFace {
   readonly face: DetectedFace;
   /** SHA-256 of the uploaded file. */
   readonly imageHash: string;
+  /** The file itself, stored where the gallery keeps images. */
+  readonly bytes: Uint8Array;
   readonly embedding: Float32Array;
 }
 
@@ -69,10 +80,7 @@ export async function findFace(access: Access, id: string): Promise<Face> {
 }
 
 /** @throws FacegraphError `NameTaken`. */
-export async function insertGallery(
-  db: PrismaClient,
-  data: { name: string; model: string; threshold?: number | null },
-): Promise<Gallery> {
+export async function insertGallery(db: PrismaClient, data: NewGallery): Promise<Gallery> {
   return db.gallery.create({ data }).catch((error) => {
     throw violates(error, 'P2002')
       ? new FacegraphError('NameTaken', `there is a gallery ${data.name} already`)
@@ -102,10 +110,11 @@ export async function insertIdentity(
  */
 export async function insertFace(
   tx: Prisma.TransactionClient,
-  { id: galleryId, model }: Gallery,
+  gallery: Gallery,
   identity: { id: string } | NewIdentity,
-  { face, imageHash, embedding }: NewFace,
+  { face, imageHash, bytes, embedding }: NewFace,
 ): Promise<{ id: string; identityId: string }> {
+  const { id: galleryId, model } = gallery;
   const box = [...face.box];
   const existing = await tx.face.findFirst({
     where: { galleryId, imageHash, box: { equals: box } },
@@ -117,6 +126,7 @@ export async function insertFace(
     });
   const { id: identityId } =
     'id' in identity ? identity : await insertIdentity(tx, galleryId, identity);
+  await keepImage(tx, gallery, imageHash, bytes);
   const { leftEye, rightEye, nose, mouthLeft, mouthRight } = face.landmarks;
   return tx.face
     .create({

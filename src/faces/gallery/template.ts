@@ -1,7 +1,10 @@
 import { manifest } from '../../engine/weights/manifest.ts';
-import type { Gallery, Prisma } from '../../generated/prisma/client.ts';
+import { type Gallery, Prisma } from '../../generated/prisma/client.ts';
 import { cosineDistance } from '../distance.ts';
 import { fromBytes, toBytes } from './vector.ts';
+
+/** People whose templates are made in one go. */
+const PAGE = 200;
 
 /**
  * The template of a person: the mean of the L2-normalised embeddings, normalised again. Of three and
@@ -40,6 +43,45 @@ export async function refreshTemplate(
     where: { id: identityId },
     data: { template: made ? toBytes(made) : null },
   });
+}
+
+/** Writes the templates of everybody in a gallery anew, out of their embeddings by `model`. */
+export async function refreshTemplates(
+  tx: Prisma.TransactionClient,
+  galleryId: string,
+  model: string,
+): Promise<void> {
+  await tx.identity.updateMany({ where: { galleryId }, data: { template: null } });
+  const threshold = manifest(model).threshold!;
+  for (let after = ''; ; ) {
+    const people = await tx.identity.findMany({
+      where: { galleryId, id: { gt: after }, faces: { some: {} } },
+      orderBy: { id: 'asc' },
+      take: PAGE,
+      select: { id: true },
+    });
+    if (people.length === 0) return;
+    after = people[people.length - 1].id;
+    const rows = await tx.embedding.findMany({
+      where: { model, face: { identityId: { in: people.map(({ id }) => id) } } },
+      orderBy: { faceId: 'asc' },
+      select: { vector: true, face: { select: { identityId: true } } },
+    });
+    const vectors = new Map<string, Float32Array[]>();
+    for (const { vector, face } of rows) {
+      const of = vectors.get(face.identityId) ?? [];
+      vectors.set(face.identityId, [...of, fromBytes(vector)]);
+    }
+    const values = [...vectors].map(
+      ([id, of]) => Prisma.sql`(${id}, ${toBytes(template(of, threshold)!)}::bytea)`,
+    );
+    // One statement a page: one a person takes minutes where there are many.
+    if (values.length > 0)
+      await tx.$executeRaw`
+        UPDATE "Identity" SET "template" = made."template"
+        FROM (VALUES ${Prisma.join(values)}) AS made("id", "template")
+        WHERE "Identity"."id" = made."id"`;
+  }
 }
 
 function withoutOutliers(embeddings: readonly Float32Array[], threshold: number): Float32Array[] {
