@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'FaceNotFound'
   | 'NameTaken'
   | 'DuplicateFace'
+  | 'TokenInvalid'
   | 'ModelMismatch'
   | 'ModelUnavailable'
   | 'WeightsInvalid'

@@ -7,6 +7,8 @@ import { type Database, openDatabase } from './faces/database/database.ts';
 import { followOthers } from './faces/gallery/followOthers.ts';
 import { createIndexes } from './faces/gallery/indexes.ts';
 import { createFirstKey } from './faces/keys.ts';
+import { createSearchLog } from './faces/search/searchLog.ts';
+import { sweepTokens } from './faces/search/tokens.ts';
 
 const DRAIN_MS = 10_000;
 
@@ -32,6 +34,12 @@ async function serve(): Promise<void> {
   const unfollow = followOthers(database, indexes, (error) =>
     console.error('following the database failed:', error),
   );
+  const searchLog = createSearchLog(database.client, (error) =>
+    console.error('writing the log of searches failed:', error),
+  );
+  const stopSweeping = sweepTokens(database.client, (error) =>
+    console.error('deleting expired tokens failed:', error),
+  );
   const firstKey = await createFirstKey(database.client);
 
   let accepting = true;
@@ -40,6 +48,7 @@ async function serve(): Promise<void> {
       db: database.client,
       engine,
       indexes,
+      searchLog,
       databaseKind: database.kind,
       graphiql: process.env.NODE_ENV !== 'production',
       accepting: () => accepting,
@@ -63,7 +72,7 @@ async function serve(): Promise<void> {
     http.closeIdleConnections();
     setTimeout(() => http.closeAllConnections(), DRAIN_MS).unref();
     await drained;
-    await unfollow();
+    await Promise.all([unfollow(), stopSweeping(), searchLog.close()]);
     indexes.destroy();
     await Promise.all([engine.close(), closeDecoder(), database.close()]);
     progress('stopped');

@@ -24,6 +24,8 @@ export const builder = new SchemaBuilder<{
     identify: boolean;
     galleryRead: boolean;
     galleryWrite: boolean;
+    embed: boolean;
+    audit: boolean;
   };
   DefaultFieldNullability: false;
   Scalars: {
@@ -42,6 +44,8 @@ export const builder = new SchemaBuilder<{
       identify: key !== null && permits(key, 'identify'),
       galleryRead: key !== null && permits(key, 'gallery:read'),
       galleryWrite: key !== null && permits(key, 'gallery:write'),
+      embed: key !== null && permits(key, 'embed'),
+      audit: key !== null && permits(key, 'audit'),
     }),
     unauthorizedError: (_parent, { key }, info) => refusal(key !== null, info.fieldName),
   },

@@ -1,8 +1,8 @@
-import type { Service } from '../faces/gallery/galleries.ts';
 import type { Key } from '../faces/keys.ts';
+import type { Searcher } from '../faces/search/searcher.ts';
 
 /** What every resolver gets. */
-export interface Context extends Service {
+export interface Context extends Searcher {
   /** The key of the request; null without a valid one. */
   readonly key: Key | null;
   /** The embedded database or a server. */

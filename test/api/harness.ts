@@ -6,11 +6,13 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { type Database, openDatabase } from '../../src/faces/database/database.ts';
 import { createIndexes, type Indexes } from '../../src/faces/gallery/indexes.ts';
 import { createKey, type Scope } from '../../src/faces/keys.ts';
+import { createSearchLog, type SearchLog } from '../../src/faces/search/searchLog.ts';
 
 /** A running API without a socket. */
 export interface Api {
   readonly database: Database;
   readonly indexes: Indexes;
+  readonly searchLog: SearchLog;
   /** A key with scope `admin`. */
   readonly admin: string;
   key(...scopes: Scope[]): Promise<string>;
@@ -53,10 +55,12 @@ export async function openApi(
   const db = database.client;
   const indexes = createIndexes(db, engine);
   await indexes.followAll();
+  const searchLog = createSearchLog(db, (error) => console.error(error));
   const server = createServer({
     db,
     engine,
     indexes,
+    searchLog,
     databaseKind: database.kind,
     graphiql: false,
     accepting,
@@ -67,6 +71,7 @@ export async function openApi(
   return {
     database,
     indexes,
+    searchLog,
     admin,
     key: (...scopes) => createKey(db, { label: scopes.join(), scopes }),
     fetch,
@@ -80,6 +85,7 @@ export async function openApi(
       return { status: response.status, ...((await response.json()) as Omit<Answer, 'status'>) };
     },
     async close() {
+      await searchLog.close();
       indexes.destroy();
       await database.close();
     },

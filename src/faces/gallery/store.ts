@@ -8,6 +8,7 @@ import type {
   PrismaClient,
 } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
+import { landmarkValues } from './faceRow.ts';
 import { toBytes } from './vector.ts';
 
 /** How a client names a gallery: one of the two. */
@@ -96,16 +97,16 @@ export async function insertIdentity(
 }
 
 /**
- * Enters a face, and its identity where that is new.
+ * Enters a face, and its identity where that is new; a face of nobody known without one.
  * @throws FacegraphError `DuplicateFace` with `details.faceId` when the gallery holds this face of
  *   this photograph already, `NameTaken`, `IdentityNotFound`.
  */
 export async function insertFace(
   tx: Prisma.TransactionClient,
   { id: galleryId, model }: Gallery,
-  identity: { id: string } | NewIdentity,
+  identity: { id: string } | NewIdentity | null,
   { face, imageHash, embedding }: NewFace,
-): Promise<{ id: string; identityId: string }> {
+): Promise<{ id: string; identityId: string | null }> {
   const box = [...face.box];
   const existing = await tx.face.findFirst({
     where: { galleryId, imageHash, box: { equals: box } },
@@ -115,16 +116,15 @@ export async function insertFace(
     throw new FacegraphError('DuplicateFace', 'this face of this photograph is enrolled already', {
       faceId: existing.id,
     });
-  const { id: identityId } =
-    'id' in identity ? identity : await insertIdentity(tx, galleryId, identity);
-  const { leftEye, rightEye, nose, mouthLeft, mouthRight } = face.landmarks;
+  const identityId =
+    identity && ('id' in identity ? identity : await insertIdentity(tx, galleryId, identity)).id;
   return tx.face
     .create({
       data: {
         galleryId,
         identityId,
         box,
-        landmarks: [leftEye, rightEye, nose, mouthLeft, mouthRight].flat(),
+        landmarks: landmarkValues(face),
         confidence: face.confidence,
         imageHash,
         embeddings: { create: { model, vector: toBytes(embedding) } },
