@@ -1,6 +1,9 @@
 import './detect.ts';
 import './verify.ts';
 import './identify.ts';
+import './similarFaces.ts';
+import './embed.ts';
+import './searchEvents.ts';
 import './gallery.ts';
 import './identity.ts';
 import './face.ts';
