@@ -51,7 +51,8 @@ const NewIdentity = builder.inputType('NewIdentity', {
   }),
 });
 
-const EnrolIdentity = builder.inputType('EnrolIdentity', {
+/** Whose a face is. */
+export const EnrolIdentity = builder.inputType('EnrolIdentity', {
   description: 'Whose face it is, by one of the two.',
   isOneOf: true,
   fields: (t) => ({
@@ -121,7 +122,8 @@ builder.mutationFields((t) => ({
   }),
 }));
 
-function enrolIdentity(input: typeof EnrolIdentity.$inferInput): Enrolment['identity'] {
+/** The domain's way to say the same. @throws FacegraphError `InvalidInput`. */
+export function enrolIdentity(input: typeof EnrolIdentity.$inferInput): Enrolment['identity'] {
   if (input.id) return { id: input.id.id };
   if (!input.new) throw new FacegraphError('InvalidInput', 'identity needs id or new');
   return { gallery: galleryBy(input.new.gallery), new: input.new };

@@ -7,6 +7,7 @@ import './searchEvents.ts';
 import './gallery.ts';
 import './identity.ts';
 import './face.ts';
+import './cluster.ts';
 import './models.ts';
 import './health.ts';
 import { builder } from './builder.ts';

@@ -122,7 +122,8 @@ export async function enrolFace(service: Service, enrolment: Enrolment): Promise
   });
 }
 
-async function enrolmentTarget(
+/** The gallery that somebody is to be enrolled in. @throws FacegraphError as `enrolFace`. */
+export async function enrolmentTarget(
   service: Service,
   identity: Enrolment['identity'],
 ): Promise<{ gallery: Gallery; identity: { id: string } | store.NewIdentity }> {

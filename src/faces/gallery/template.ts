@@ -15,8 +15,13 @@ export function template(
 ): Float32Array | undefined {
   if (embeddings.length === 0) return undefined;
   const kept = embeddings.length < 3 ? embeddings : withoutOutliers(embeddings, threshold);
+  return mean(kept);
+}
+
+/** The mean of at least one L2-normalised embedding, normalised again; of opposites the first. */
+export function mean(embeddings: readonly Float32Array[]): Float32Array {
   const sum = new Float32Array(embeddings[0].length);
-  for (const embedding of kept) for (let i = 0; i < sum.length; i++) sum[i] += embedding[i];
+  for (const embedding of embeddings) for (let i = 0; i < sum.length; i++) sum[i] += embedding[i];
   const norm = Math.hypot(...sum);
   return norm > 0 ? sum.map((value) => value / norm) : embeddings[0];
 }
