@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'ImagesMissing'
   | 'NameTaken'
   | 'DuplicateFace'
+  | 'TokenInvalid'
   | 'ModelMismatch'
   | 'ModelUnavailable'
   | 'WeightsInvalid'

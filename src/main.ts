@@ -8,6 +8,8 @@ import { followOthers } from './faces/gallery/followOthers.ts';
 import { createIndexes } from './faces/gallery/indexes.ts';
 import { startJobs } from './faces/jobs/worker.ts';
 import { createFirstKey } from './faces/keys.ts';
+import { createSearchLog } from './faces/search/searchLog.ts';
+import { sweepTokens } from './faces/search/tokens.ts';
 
 const DRAIN_MS = 10_000;
 
@@ -39,6 +41,12 @@ async function serve(): Promise<void> {
     (error) => console.error('a job met an error:', error),
     { importDirectory: process.env.FACEGRAPH_IMPORT_DIR || undefined },
   );
+  const searchLog = createSearchLog(database.client, (error) =>
+    console.error('writing the log of searches failed:', error),
+  );
+  const stopSweeping = sweepTokens(database.client, (error) =>
+    console.error('deleting expired tokens failed:', error),
+  );
   const firstKey = await createFirstKey(database.client);
 
   let accepting = true;
@@ -48,6 +56,7 @@ async function serve(): Promise<void> {
       engine,
       indexes,
       jobs,
+      searchLog,
       databaseKind: database.kind,
       graphiql: process.env.NODE_ENV !== 'production',
       accepting: () => accepting,
@@ -74,7 +83,7 @@ async function serve(): Promise<void> {
     setTimeout(() => http.closeAllConnections(), DRAIN_MS).unref();
     await drained;
     await worked;
-    await unfollow();
+    await Promise.all([unfollow(), stopSweeping(), searchLog.close()]);
     indexes.destroy();
     await Promise.all([engine.close(), closeDecoder(), database.close()]);
     progress('stopped');

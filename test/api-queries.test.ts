@@ -6,6 +6,7 @@ import { closeDecoder } from '../src/engine/image/decode.ts';
 import { migrate } from '../src/faces/database/migrate.ts';
 import { createIndexes } from '../src/faces/gallery/indexes.ts';
 import { createKey } from '../src/faces/keys.ts';
+import { createSearchLog } from '../src/faces/search/searchLog.ts';
 import { PrismaClient } from '../src/generated/prisma/client.ts';
 import { fakeEngine, picture } from './api/fakeEngine.ts';
 import { MIGRATIONS } from './api/schemaEngine.ts';
@@ -45,8 +46,10 @@ describe('queries of a request', () => {
       if (COUNTED.test(query)) statements++;
     });
     const indexes = createIndexes(db, engine);
+    const jobs = { importDirectory: undefined, stopping: new AbortController().signal, wake() {} };
+    const searchLog = createSearchLog(db, console.error);
     const options = { databaseKind: 'PGlite', graphiql: false, accepting: () => true } as const;
-    const server = createServer({ db, engine, indexes, ...options });
+    const server = createServer({ db, engine, indexes, jobs, searchLog, ...options });
     const key = await createKey(db, { label: 'test', scopes: ['admin'] });
     run = async (query, variables) => {
       const response = await server.fetch('http://localhost/graphql', {

@@ -33,6 +33,26 @@ const FIELDS: Readonly<Record<string, { scope: Scope | 'any'; query: string }>> 
     scope: 'identify',
     query: '{ identify(image: { base64: "AAAA" }, gallery: { name: "x" }) { __typename } }',
   },
+  similarFaces: {
+    scope: 'identify',
+    query: `{ similarFaces(face: "${globalId('Face:x')}") { __typename } }`,
+  },
+  embed: { scope: 'embed', query: '{ embed(image: { base64: "AAAA" }) { __typename } }' },
+  searchByEmbedding: {
+    scope: 'embed',
+    query: '{ searchByEmbedding(embedding: [1], gallery: { name: "x" }) { __typename } }',
+  },
+  searchEvents: { scope: 'audit', query: '{ searchEvents { totalCount } }' },
+  cluster: { scope: 'gallery:read', query: '{ cluster(gallery: { name: "x" }) { __typename } }' },
+  addUnknownFaces: {
+    scope: 'gallery:write',
+    query:
+      'mutation { addUnknownFaces(gallery: { name: "x" }, image: { base64: "AAAA" }) { __typename } }',
+  },
+  acceptCluster: {
+    scope: 'gallery:write',
+    query: `mutation { acceptCluster(faces: ["${globalId('Face:x')}"], identity: { id: "${globalId('Identity:x')}" }) { __typename } }`,
+  },
   createGallery: {
     scope: 'gallery:write',
     query: 'mutation { createGallery(name: "") { __typename } }',

@@ -159,7 +159,7 @@ for (const { name, skip } of databases)
     });
 
     it('compares every face of two images', async () => {
-      const query = `query ($a: ImageInput!, $b: ImageInput!) { verify(a: $a, b: $b) {
+      const query = `query ($a: ProbeInput!, $b: ProbeInput!) { verify(a: $a, b: $b) {
         __typename ... on Verification { model threshold pairs { a { index } b { index } distance match } } ... on Failure { message } } }`;
       const files = { 'a.file': picture(red), 'b.file': picture(blue, red) };
       const { data } = await api.run(query, { files });

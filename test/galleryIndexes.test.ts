@@ -130,13 +130,13 @@ describe('indexes of one process', () => {
             await changeFaces(one, id, async (tx, touched) => {
               await tx.face.update({ where: { id: existing.id }, data: { identityId: who.id } });
               touched.faces.add(existing.id);
-              touched.identities.add(existing.identityId).add(who.id);
+              touched.identities.add(existing.identityId!).add(who.id);
             });
           if (kind === 'delete' && existing)
             await changeFaces(one, id, async (tx, touched) => {
               await tx.face.delete({ where: { id: existing.id } });
               touched.faces.add(existing.id);
-              touched.identities.add(existing.identityId);
+              touched.identities.add(existing.identityId!);
             });
           if (kind === 'deletePerson') {
             await changeFaces(one, id, async (tx, touched) => {

@@ -1,8 +1,9 @@
 import type { JobService } from '../faces/jobs/work.ts';
 import type { Key } from '../faces/keys.ts';
+import type { Searcher } from '../faces/search/searcher.ts';
 
 /** What every resolver gets. */
-export interface Context extends JobService {
+export interface Context extends JobService, Searcher {
   /** The key of the request; null without a valid one. */
   readonly key: Key | null;
   /** The embedded database or a server. */

@@ -1,12 +1,12 @@
-import type { Point } from '../engine/face.ts';
 import { FacegraphError } from '../errors.ts';
+import { landmarksFromValues } from '../faces/gallery/faceRow.ts';
 import { deleteFace, type Enrolment, enrolFace } from '../faces/gallery/galleries.ts';
 import { visible } from '../faces/gallery/store.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import * as failures from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
 import { IdentityNode } from './identity.ts';
-import { ImageInput, readImage } from './image.ts';
+import { ImageInput, readFace } from './image.ts';
 import { Box, Landmarks } from './picture.ts';
 
 /** An enrolled face. */
@@ -14,7 +14,9 @@ export const FaceNode = builder.prismaNode('Face', {
   id: { field: 'id', description: 'Node id.' },
   nullable: true,
   findUnique: (id, context) => ({ id, gallery: visible(context) }),
-  authScopes: { $any: { identify: true, galleryRead: true, galleryWrite: true } },
+  authScopes: {
+    $any: { verify: true, identify: true, galleryRead: true, galleryWrite: true, embed: true },
+  },
   fields: (t) => ({
     box: t.field({
       type: Box,
@@ -24,18 +26,17 @@ export const FaceNode = builder.prismaNode('Face', {
     landmarks: t.field({
       type: Landmarks,
       description: 'Where its eyes, nose and mouth were.',
-      resolve: ({ landmarks }) => {
-        const point = (i: number): Point => [landmarks[2 * i], landmarks[2 * i + 1]];
-        const [leftEye, rightEye, nose, mouthLeft, mouthRight] = [0, 1, 2, 3, 4].map(point);
-        return { leftEye, rightEye, nose, mouthLeft, mouthRight };
-      },
+      resolve: ({ landmarks }) => landmarksFromValues(landmarks),
     }),
     confidence: t.exposeFloat('confidence', {
       description: 'Probability that this is a face, 0 to 1.',
     }),
     imageHash: t.exposeString('imageHash'),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was enrolled.' }),
-    identity: t.relation('identity', { description: 'Whose face it is.' }),
+    identity: t.relation('identity', {
+      nullable: true,
+      description: 'Whose face it is; null while nobody has been named.',
+    }),
   }),
 });
 
@@ -50,7 +51,8 @@ const NewIdentity = builder.inputType('NewIdentity', {
   }),
 });
 
-const EnrolIdentity = builder.inputType('EnrolIdentity', {
+/** Whose a face is. */
+export const EnrolIdentity = builder.inputType('EnrolIdentity', {
   description: 'Whose face it is, by one of the two.',
   isOneOf: true,
   fields: (t) => ({
@@ -81,19 +83,28 @@ builder.mutationFields((t) => ({
         failures.GalleryNotFound,
         failures.IdentityNotFound,
         failures.NameTaken,
+        failures.TokenInvalid,
         failures.ModelUnavailable,
         ...failures.IMAGE_FAILURES,
       ],
     },
     args: {
       identity: t.arg({ type: EnrolIdentity, required: true, description: 'Whose face it is.' }),
-      image: t.arg({ type: ImageInput, required: true, description: 'The photograph.' }),
+      image: t.arg({
+        type: ImageInput,
+        required: true,
+        description: 'The photograph, or a face of it.',
+      }),
       face: t.arg.int({
         description: 'Index of the face among several, as in `MultipleFacesFound` and `detect`.',
       }),
     },
     resolve: async (query, _root, { identity, image, face }, context) => {
-      const enrolment = { identity: enrolIdentity(identity), upload: await readImage(image), face };
+      const enrolment = {
+        identity: enrolIdentity(identity),
+        upload: await readFace(image, context),
+        face,
+      };
       const { id } = await enrolFace(context, enrolment);
       return context.db.face.findUniqueOrThrow({ ...query, where: { id } });
     },
@@ -111,7 +122,8 @@ builder.mutationFields((t) => ({
   }),
 }));
 
-function enrolIdentity(input: typeof EnrolIdentity.$inferInput): Enrolment['identity'] {
+/** The domain's way to say the same. @throws FacegraphError `InvalidInput`. */
+export function enrolIdentity(input: typeof EnrolIdentity.$inferInput): Enrolment['identity'] {
   if (input.id) return { id: input.id.id };
   if (!input.new) throw new FacegraphError('InvalidInput', 'identity needs id or new');
   return { gallery: galleryBy(input.new.gallery), new: input.new };

@@ -1,7 +1,8 @@
 import type { Face } from '../engine/face.ts';
 import { type ErrorCode, FacegraphError } from '../errors.ts';
+import type { Upload } from '../faces/search/probe.ts';
 import { builder } from './builder.ts';
-import { DetectedFace } from './picture.ts';
+import { DetectedFace, indexed } from './picture.ts';
 
 /** What every failure offers to a client that does not know its type. */
 const Failure = builder.interfaceRef<FacegraphError>('Failure').implement({
@@ -51,6 +52,14 @@ export const NameTaken = failure(
   'NameTaken',
   'The name of a gallery, or the external id of an identity, is in use.',
 );
+export const TokenInvalid = failure(
+  'TokenInvalid',
+  'The token of a face is unknown, expired or of another key. Send the photograph again.',
+);
+export const ModelMismatch = failure(
+  'ModelMismatch',
+  'Embeddings of two models would have to be compared, which says nothing.',
+);
 export const ModelUnavailable = failure(
   'ModelUnavailable',
   'The weights of the model are not on the server. The message has the command that gets them.',
@@ -85,8 +94,8 @@ builder.objectType(MultipleFacesFound, {
     faces: t.field({
       type: [DetectedFace],
       description: 'The faces found, in the order that their indexes count.',
-      resolve: ({ details }) =>
-        (details.faces as readonly Face[]).map((face, index) => ({ ...face, index })),
+      resolve: ({ details: { faces, upload } }, _args, context) =>
+        indexed(faces as readonly Face[], upload as Upload | null, context),
     }),
   }),
 });

@@ -49,6 +49,19 @@ export const GalleryNode = builder.prismaNode('Gallery', {
       { name: 'IdentityConnection' },
       { name: 'IdentityEdge' },
     ),
+    unassignedFaces: t.relatedConnection(
+      'faces',
+      {
+        description: 'The faces of nobody known, in the order they were added.',
+        authScopes: { galleryRead: true },
+        cursor: 'id',
+        totalCount: true,
+        complexity: pageCost,
+        query: { where: { identityId: null }, orderBy: { id: 'asc' } },
+      },
+      { name: 'UnassignedFaceConnection' },
+      { name: 'UnassignedFaceEdge' },
+    ),
   }),
 });
 

@@ -9,7 +9,7 @@ export const IdentityNode = builder.prismaNode('Identity', {
   id: { field: 'id', description: 'Node id.' },
   nullable: true,
   findUnique: (id, context) => ({ id, gallery: visible(context) }),
-  authScopes: { $any: { identify: true, galleryRead: true, galleryWrite: true } },
+  authScopes: { $any: { identify: true, galleryRead: true, galleryWrite: true, embed: true } },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What the person is called; need not be unique.' }),
     externalId: t.exposeString('externalId', { nullable: true }),

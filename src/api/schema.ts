@@ -1,6 +1,9 @@
 import './detect.ts';
 import './verify.ts';
 import './identify.ts';
+import './similarFaces.ts';
+import './embed.ts';
+import './searchEvents.ts';
 import './gallery.ts';
 import './identity.ts';
 import './face.ts';
@@ -9,6 +12,7 @@ import './job.ts';
 import './jobBulk.ts';
 import './jobProgress.ts';
 import './jobReembed.ts';
+import './cluster.ts';
 import './models.ts';
 import './health.ts';
 import { builder } from './builder.ts';

@@ -8,6 +8,7 @@ import { createIndexes, type Indexes } from '../../src/faces/gallery/indexes.ts'
 import type { Jobs } from '../../src/faces/jobs/work.ts';
 import { type JobOptions, startJobs } from '../../src/faces/jobs/worker.ts';
 import { createKey, type Scope } from '../../src/faces/keys.ts';
+import { createSearchLog, type SearchLog } from '../../src/faces/search/searchLog.ts';
 
 /** A running API without a socket. */
 export interface Api {
@@ -16,6 +17,7 @@ export interface Api {
   readonly jobs: Jobs;
   /** What the jobs complained of. */
   readonly complaints: unknown[];
+  readonly searchLog: SearchLog;
   /** A key with scope `admin`. */
   readonly admin: string;
   key(...scopes: Scope[]): Promise<string>;
@@ -63,11 +65,13 @@ export async function openApi(
   const complaints: unknown[] = [];
   const log = (error: unknown) => void complaints.push(error);
   const jobs = startJobs(database, { engine, indexes }, log, jobOptions);
+  const searchLog = createSearchLog(db, (error) => console.error(error));
   const server = createServer({
     db,
     engine,
     indexes,
     jobs,
+    searchLog,
     databaseKind: database.kind,
     graphiql: false,
     accepting,
@@ -80,6 +84,7 @@ export async function openApi(
     indexes,
     jobs,
     complaints,
+    searchLog,
     admin,
     key: (...scopes) => createKey(db, { label: scopes.join(), scopes }),
     fetch,
@@ -94,6 +99,7 @@ export async function openApi(
     },
     async close() {
       await jobs.stop();
+      await searchLog.close();
       indexes.destroy();
       await database.close();
     },

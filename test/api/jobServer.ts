@@ -5,6 +5,7 @@ import { openDatabase } from '../../src/faces/database/database.ts';
 import { followOthers } from '../../src/faces/gallery/followOthers.ts';
 import { createIndexes } from '../../src/faces/gallery/indexes.ts';
 import { startJobs } from '../../src/faces/jobs/worker.ts';
+import { createSearchLog } from '../../src/faces/search/searchLog.ts';
 import { fakeEngine } from './fakeEngine.ts';
 
 // What src/main.ts does, with the double of the engine and a short lease: a process of its own that
@@ -31,6 +32,7 @@ const http = createHttpServer(
     engine,
     indexes,
     jobs,
+    searchLog: createSearchLog(database.client, console.error),
     databaseKind: database.kind,
     graphiql: false,
     accepting: () => true,

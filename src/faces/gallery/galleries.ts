@@ -1,8 +1,14 @@
 import type { Engine } from '../../engine/engine.ts';
 import type { Face } from '../../engine/face.ts';
-import type { Image } from '../../engine/image/image.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Gallery, PrismaClient } from '../../generated/prisma/client.ts';
+import {
+  embedProbe,
+  faceProbeOf,
+  type KeptFace,
+  type Probe,
+  type Upload,
+} from '../search/probe.ts';
 import { announce, changeFaces } from './changes.ts';
 import type { Indexes } from './indexes.ts';
 import * as store from './store.ts';
@@ -16,19 +22,10 @@ export interface Service {
   readonly galleries: readonly string[] | null;
 }
 
-/** A decoded upload. */
-export interface Upload {
-  readonly image: Image;
-  /** The file as it was sent. */
-  readonly bytes: Uint8Array;
-  /** SHA-256 of the file, hexadecimal. */
-  readonly hash: string;
-}
-
 /** The face to enrol and the person it belongs to. */
 export interface Enrolment {
   readonly identity: { id: string } | { gallery: store.GalleryBy; new: store.NewIdentity };
-  readonly upload: Upload;
+  readonly upload: Upload | KeptFace;
   /** Which of several faces, by its place in the answer of `detect`. */
   readonly face?: number | null;
 }
@@ -90,14 +87,14 @@ export async function deleteIdentity(service: Service, id: string): Promise<void
   });
 }
 
-/** Deletes one face of a person. @throws FacegraphError `FaceNotFound`. */
+/** Deletes one face. @throws FacegraphError `FaceNotFound`. */
 export async function deleteFace(service: Service, id: string): Promise<void> {
   const { galleryId } = await store.findFace(service, id);
   await changeFaces(service, galleryId, async (tx, touched) => {
     // Read again: it may have moved to somebody else until the gallery was ours.
     const { identityId } = await store.findFace({ ...service, db: tx }, id);
     touched.faces.add(id);
-    touched.identities.add(identityId);
+    if (identityId) touched.identities.add(identityId);
     await tx.face.delete({ where: { id } });
   });
 }
@@ -105,28 +102,29 @@ export async function deleteFace(service: Service, id: string): Promise<void> {
 /**
  * Detects, embeds and stores one face; it can be found as soon as this returns.
  * @throws FacegraphError `NoFaceFound`; `MultipleFacesFound` with `details.faces` when none of
- *   several was chosen; `DuplicateFace`, `NameTaken`, `GalleryNotFound`, `IdentityNotFound`,
+ *   several was chosen, and `details.upload`; `DuplicateFace`, `NameTaken`, `GalleryNotFound`, `IdentityNotFound`,
  *   `InvalidInput`, and those of the engine.
  */
 export async function enrolFace(service: Service, enrolment: Enrolment): Promise<{ id: string }> {
   const { engine } = service;
   const { gallery, identity } = await enrolmentTarget(service, enrolment.identity);
-  const { image, bytes, hash } = enrolment.upload;
-  const face = chosen(await engine.detect(image), enrolment.face);
-  const embedder = await engine.embedder(gallery.model);
-  const [embedding] = await embedder.embed(image, [face]);
+  const probe = await faceProbeOf(engine, enrolment.upload);
+  const face = chosen(probe, enrolment.face);
+  const [embedding] = await embedProbe(await engine.embedder(gallery.model), probe, [face]);
   return changeFaces(service, gallery.id, async (tx, touched, now) => {
     if (now.model !== gallery.model)
       throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
-    const data = { face, imageHash: hash, bytes, embedding };
+    const bytes = probe.upload?.bytes ?? null;
+    const data = { face, imageHash: probe.hash, bytes, embedding };
     const row = await store.insertFace(tx, now, identity, data);
     touched.faces.add(row.id);
-    touched.identities.add(row.identityId);
+    if (row.identityId) touched.identities.add(row.identityId);
     return row;
   });
 }
 
-async function enrolmentTarget(
+/** The gallery that somebody is to be enrolled in. @throws FacegraphError as `enrolFace`. */
+export async function enrolmentTarget(
   service: Service,
   identity: Enrolment['identity'],
 ): Promise<{ gallery: Gallery; identity: { id: string } | store.NewIdentity }> {
@@ -140,16 +138,18 @@ async function enrolmentTarget(
 
 /**
  * The face to enrol: the only one, or the one chosen.
- * @throws FacegraphError `NoFaceFound`, `MultipleFacesFound` with `details.faces`, `InvalidInput`.
+ * @throws FacegraphError `MultipleFacesFound` with `details.faces` and `details.upload`, `InvalidInput`.
  */
-export function chosen(faces: readonly Face[], index?: number | null): Face {
-  if (faces.length === 0) throw new FacegraphError('NoFaceFound', 'no face in the image');
+export function chosen(
+  { faces, upload }: Pick<Probe, 'faces' | 'upload'>,
+  index?: number | null,
+): Face {
   if (index == null) {
     if (faces.length === 1) return faces[0];
     throw new FacegraphError(
       'MultipleFacesFound',
       `${faces.length} faces in the image: choose one by its index`,
-      { faces },
+      { faces, upload },
     );
   }
   const face = faces[index];

@@ -27,6 +27,13 @@ export interface Indexes {
     probes: readonly Float32Array[],
     options: GalleryIdentifyOptions,
   ): Promise<Identification<KnownRow>[]>;
+  /** The `k` nearest faces of each probe, nearest first, as of the last `follow`. */
+  nearest(
+    galleryId: string,
+    probes: readonly Float32Array[],
+    k: number,
+    among: 'all' | 'unassigned',
+  ): Promise<Hit[][]>;
   /** Frees the GPU memory. */
   destroy(): void;
 }
@@ -42,10 +49,18 @@ export interface KnownRow {
   readonly identity: string;
 }
 
+/** A face near a probe. */
+export interface Hit {
+  readonly id: string;
+  /** Cosine distance. */
+  readonly distance: number;
+}
+
 /** One set of rows to be ranked. */
 interface Ranked {
   /** Made with the first row, which says how long an embedding is. */
   index?: SearchIndex;
+  /** Empty for faces of nobody known. */
   readonly known: Map<string, KnownRow>;
 }
 
@@ -54,6 +69,8 @@ interface GalleryIndex {
   version: number;
   readonly face: Ranked;
   readonly template: Ranked;
+  /** Faces of nobody known: apart, so that they cannot crowd people out of a search. */
+  readonly unassigned: Ranked;
 }
 
 const PAGE = 500;
@@ -63,10 +80,10 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
   const galleries = new Map<string, GalleryIndex>();
   const serially = serialiser();
 
-  const put = (ranked: Ranked, id: string, identity: string, embedding: Float32Array) => {
+  const put = (ranked: Ranked, id: string, identity: string | null, embedding: Float32Array) => {
     ranked.index ??= engine.index(embedding.length);
     ranked.index.add(id, embedding);
-    ranked.known.set(id, { id, identity });
+    if (identity) ranked.known.set(id, { id, identity });
   };
 
   const replace = (
@@ -79,15 +96,21 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
     ranked.known.delete(id);
   };
 
+  const place = ({ face, unassigned }: GalleryIndex, id: string, row: FaceRow | undefined) => {
+    replace(face, id, row?.identityId ? row : undefined);
+    replace(unassigned, id, row?.identityId ? undefined : row);
+  };
+
   const load = async (head: GalleryHead, progress?: (faces: number) => void) => {
     const made: GalleryIndex = {
       model: head.model,
       version: head.version,
       face: { known: new Map() },
       template: { known: new Map() },
+      unassigned: { known: new Map() },
     };
     for await (const page of faceRows(db, head, PAGE)) {
-      for (const row of page) put(made.face, row.faceId, row.identityId, row.embedding);
+      for (const row of page) place(made, row.faceId, row);
       progress?.(size() + made.face.known.size);
     }
     for (const [id, template] of await templates(db, head.id)) put(made.template, id, id, template);
@@ -107,7 +130,7 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
       for (const id of ids)
         for (const identity of [known.get(id)?.identity, rows.get(id)?.identityId])
           if (identity) identities.add(identity);
-      for (const id of ids) replace(gallery.face, id, rows.get(id));
+      for (const id of ids) place(gallery, id, rows.get(id));
     }
     const found = await templates(db, head.id, [...identities]);
     for (const id of identities) {
@@ -149,6 +172,20 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
       if (!index || !known) return probes.map(() => ({ candidates: [], match: null }));
       return identify(index, known, probes, options);
     },
+    async nearest(galleryId, probes, k, among) {
+      const { face, unassigned } = galleries.get(galleryId) ?? {};
+      const indexes = (among === 'all' ? [face, unassigned] : [unassigned]).flatMap(
+        (ranked) => ranked?.index ?? [],
+      );
+      const found = await Promise.all(indexes.map((index) => index.search(probes, k)));
+      return probes.map((_, p) =>
+        found
+          .flatMap((hits) => hits[p])
+          .sort((a, b) => a.distance - b.distance || (a.id < b.id ? -1 : 1))
+          .slice(0, k)
+          .map(({ id, distance }) => ({ id, distance: Math.max(0, distance) })),
+      );
+    },
     destroy() {
       for (const gallery of galleries.values()) discard(gallery);
       galleries.clear();
@@ -159,4 +196,5 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
 function discard(gallery: GalleryIndex | undefined) {
   gallery?.face.index?.destroy();
   gallery?.template.index?.destroy();
+  gallery?.unassigned.index?.destroy();
 }

@@ -4,7 +4,8 @@ import { fromBytes } from './vector.ts';
 /** A face as the search index knows it. */
 export interface FaceRow {
   readonly faceId: string;
-  readonly identityId: string;
+  /** Null while nobody has been named. */
+  readonly identityId: string | null;
   readonly embedding: Float32Array;
 }
 

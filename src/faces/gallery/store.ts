@@ -8,6 +8,7 @@ import type {
   PrismaClient,
 } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
+import { landmarkValues } from './faceRow.ts';
 import { keepImage } from './images.ts';
 import { toBytes } from './vector.ts';
 
@@ -37,8 +38,8 @@ export interface NewFace {
   readonly face: DetectedFace;
   /** SHA-256 of the uploaded file. */
   readonly imageHash: string;
-  /** The file itself, stored where the gallery keeps images. */
-  readonly bytes: Uint8Array;
+  /** The photograph as it was sent; null when only its face is at hand, by a token. */
+  readonly bytes: Uint8Array | null;
   readonly embedding: Float32Array;
 }
 
@@ -104,16 +105,16 @@ export async function insertIdentity(
 }
 
 /**
- * Enters a face, and its identity where that is new.
+ * Enters a face, and its identity where that is new; a face of nobody known without one.
  * @throws FacegraphError `DuplicateFace` with `details.faceId` when the gallery holds this face of
  *   this photograph already, `NameTaken`, `IdentityNotFound`.
  */
 export async function insertFace(
   tx: Prisma.TransactionClient,
   gallery: Gallery,
-  identity: { id: string } | NewIdentity,
+  identity: { id: string } | NewIdentity | null,
   { face, imageHash, bytes, embedding }: NewFace,
-): Promise<{ id: string; identityId: string }> {
+): Promise<{ id: string; identityId: string | null }> {
   const { id: galleryId, model } = gallery;
   const box = [...face.box];
   const existing = await tx.face.findFirst({
@@ -124,17 +125,16 @@ export async function insertFace(
     throw new FacegraphError('DuplicateFace', 'this face of this photograph is enrolled already', {
       faceId: existing.id,
     });
-  const { id: identityId } =
-    'id' in identity ? identity : await insertIdentity(tx, galleryId, identity);
-  await keepImage(tx, gallery, imageHash, bytes);
-  const { leftEye, rightEye, nose, mouthLeft, mouthRight } = face.landmarks;
+  const identityId =
+    identity && ('id' in identity ? identity : await insertIdentity(tx, galleryId, identity)).id;
+  if (bytes) await keepImage(tx, gallery, imageHash, bytes);
   return tx.face
     .create({
       data: {
         galleryId,
         identityId,
         box,
-        landmarks: [leftEye, rightEye, nose, mouthLeft, mouthRight].flat(),
+        landmarks: landmarkValues(face),
         confidence: face.confidence,
         imageHash,
         embeddings: { create: { model, vector: toBytes(embedding) } },

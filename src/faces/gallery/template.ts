@@ -18,8 +18,13 @@ export function template(
 ): Float32Array | undefined {
   if (embeddings.length === 0) return undefined;
   const kept = embeddings.length < 3 ? embeddings : withoutOutliers(embeddings, threshold);
+  return mean(kept);
+}
+
+/** The mean of at least one L2-normalised embedding, normalised again; of opposites the first. */
+export function mean(embeddings: readonly Float32Array[]): Float32Array {
   const sum = new Float32Array(embeddings[0].length);
-  for (const embedding of kept) for (let i = 0; i < sum.length; i++) sum[i] += embedding[i];
+  for (const embedding of embeddings) for (let i = 0; i < sum.length; i++) sum[i] += embedding[i];
   const norm = Math.hypot(...sum);
   return norm > 0 ? sum.map((value) => value / norm) : embeddings[0];
 }
@@ -69,8 +74,8 @@ export async function refreshTemplates(
     });
     const vectors = new Map<string, Float32Array[]>();
     for (const { vector, face } of rows) {
-      const of = vectors.get(face.identityId) ?? [];
-      vectors.set(face.identityId, [...of, fromBytes(vector)]);
+      const of = vectors.get(face.identityId!) ?? [];
+      vectors.set(face.identityId!, [...of, fromBytes(vector)]);
     }
     const values = [...vectors].map(
       ([id, of]) => Prisma.sql`(${id}, ${toBytes(template(of, threshold)!)}::bytea)`,

@@ -6,6 +6,7 @@ import type { JobItem, Prisma } from '../../generated/prisma/client.ts';
 import { changeFaces } from '../gallery/changes.ts';
 import { chosen } from '../gallery/galleries.ts';
 import { findGallery, insertFace, insertIdentity, type NewFace } from '../gallery/store.ts';
+import { embedProbe, faceProbeOf } from '../search/probe.ts';
 import type { ItemInput, PersonInput } from './input.ts';
 import { inLanes } from './lanes.ts';
 import { readImport } from './photographs.ts';
@@ -68,10 +69,11 @@ async function enrol(work: Work, item: JobItem, turn: Promise<void>): Promise<Re
     await changeFaces(service, gallery.id, async (tx, touched, now) => {
       if (now.model !== gallery.model)
         throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
-      const row = await insertFace(tx, now, await personOf(tx, gallery.id, input), found);
+      const person = await personOf(tx, gallery.id, input);
+      const row = await insertFace(tx, now, person, found);
       await settleItem(tx, job, item.position, { faceId: row.id });
       touched.faces.add(row.id);
-      touched.identities.add(row.identityId);
+      touched.identities.add(person.id);
     });
     return undefined;
   } catch (error) {
@@ -89,10 +91,11 @@ async function extract(
   const { path } = item.input as ItemInput;
   const bytes = path === undefined ? item.payload! : await readImport(path, importDirectory);
   const image = await decodeImage(bytes);
-  const face = chosen(await engine.detect(image));
-  const [embedding] = await embedder.embed(image, [face]);
-  const imageHash = createHash('sha256').update(bytes).digest('hex');
-  return { face, imageHash, bytes, embedding };
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  const probe = await faceProbeOf(engine, { image, bytes, hash });
+  const face = chosen(probe);
+  const [embedding] = await embedProbe(embedder, probe, [face]);
+  return { face, imageHash: hash, bytes, embedding };
 }
 
 /** The gallery is locked, so two items of one new person do not make two. */

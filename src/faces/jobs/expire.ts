@@ -27,7 +27,7 @@ async function expireFaces(service: Pick<Service, 'db' | 'indexes'>): Promise<vo
         const faces = await tx.face.findMany({ where, select, take: BATCH });
         for (const { id, identityId } of faces) {
           touched.faces.add(id);
-          touched.identities.add(identityId);
+          if (identityId) touched.identities.add(identityId);
         }
         await tx.face.deleteMany({ where: { id: { in: [...touched.faces] } } });
       });
