@@ -6,7 +6,7 @@ import { closeDecoder } from '../src/engine/image/decode.ts';
 import { migrate } from '../src/faces/database/migrate.ts';
 import { createIndexes } from '../src/faces/gallery/indexes.ts';
 import { createKey } from '../src/faces/keys.ts';
-import { createSearchLog } from '../src/faces/search/searchLog.ts';
+import { createSearchLog, type SearchLog } from '../src/faces/search/searchLog.ts';
 import { PrismaClient } from '../src/generated/prisma/client.ts';
 import { fakeEngine, picture } from './api/fakeEngine.ts';
 import { MIGRATIONS } from './api/schemaEngine.ts';
@@ -29,6 +29,7 @@ const COUNTED = /^(SELECT|INSERT|UPDATE|DELETE)/;
 describe('queries of a request', () => {
   const engine = fakeEngine();
   let embedded: PGlite;
+  let searchLog: SearchLog;
   let statements = 0;
   let run: (query: string, variables: object) => Promise<string>;
 
@@ -47,7 +48,7 @@ describe('queries of a request', () => {
     });
     const indexes = createIndexes(db, engine);
     const jobs = { importDirectory: undefined, stopping: new AbortController().signal, wake() {} };
-    const searchLog = createSearchLog(db, console.error);
+    searchLog = createSearchLog(db, console.error);
     const options = { databaseKind: 'PGlite', graphiql: false, accepting: () => true } as const;
     const server = createServer({ db, engine, indexes, jobs, searchLog, ...options });
     const key = await createKey(db, { label: 'test', scopes: ['admin'] });
@@ -74,11 +75,14 @@ describe('queries of a request', () => {
     }
   });
   afterAll(async () => {
+    await searchLog?.close();
     await embedded?.close();
     await closeDecoder();
   });
 
   const cost = async (query: string, gallery: string) => {
+    // What is written down in the background is not part of the next request.
+    await expect.poll(() => searchLog.pending).toBe(0);
     statements = 0;
     const answer = await run(query, { gallery, image: shown(picture([200, 30, 30])) });
     return { statements, people: new Set(answer.match(/person \d+/g)).size };

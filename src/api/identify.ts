@@ -17,16 +17,19 @@ import { RankBy, searchedGalleries, searchOptions } from './searchArguments.ts';
 export const Candidate = builder.objectRef<Person>('Candidate').implement({
   description: 'Somebody of a gallery who is near a face; `identity.gallery` says which.',
   fields: (t) => ({
-    identity: t.field({
+    // Read again with what the request selects: Prisma makes one query of those of all candidates.
+    identity: t.prismaField({
       type: IdentityNode,
       description: 'Who it is.',
-      resolve: (person) => person.identity,
+      resolve: (query, { identity: { id } }, _args, { db }) =>
+        db.identity.findUniqueOrThrow({ ...query, where: { id } }),
     }),
-    face: t.field({
+    face: t.prismaField({
       type: FaceNode,
       nullable: true,
       description: "The person's enrolled face that is nearest; null when templates are ranked.",
-      resolve: (person) => person.face,
+      resolve: (query, { face }, _args, { db }) =>
+        face && db.face.findUnique({ ...query, where: { id: face.id } }),
     }),
     distance: t.exposeFloat('distance', { description: 'Cosine distance, 0 (same) to 2.' }),
   }),
