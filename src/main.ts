@@ -1,5 +1,6 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from './api/server.ts';
+import { type Config, ConfigInvalid, readConfig } from './config.ts';
 import type { Engine } from './engine/engine.ts';
 import { closeDecoder } from './engine/image/decode.ts';
 import { openEngine } from './engine/openEngine.ts';
@@ -8,25 +9,21 @@ import { followOthers } from './faces/gallery/followOthers.ts';
 import { createIndexes } from './faces/gallery/indexes.ts';
 import { createFirstKey } from './faces/keys.ts';
 
-const DRAIN_MS = 10_000;
-
 const started = performance.now();
-const host = process.env.HOST ?? '127.0.0.1';
-const port = Number(process.env.PORT ?? 4000);
-const directory = process.env.FACEGRAPH_DATA ?? '.data';
 
 try {
-  await serve();
+  await serve(readConfig());
 } catch (error) {
-  console.error(`facegraph: ${error instanceof Error ? error.message : error}`);
+  if (error instanceof ConfigInvalid)
+    for (const problem of error.problems) console.error(`facegraph: ${problem}`);
+  else console.error(`facegraph: ${error instanceof Error ? error.message : error}`);
   if (error instanceof Error && error.cause) console.error(error.cause);
   process.exit(1);
 }
 
-async function serve(): Promise<void> {
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`PORT is ${process.env.PORT}: give a number from 0 to 65535`);
-  const { database, engine } = await openBoth();
+async function serve(config: Config): Promise<void> {
+  const { HOST: host, PORT: port } = config;
+  const { database, engine } = await openBoth(config);
   const indexes = createIndexes(database.client, engine);
   await indexes.followAll((faces) => progress(`index: ${faces} faces loaded`));
   const unfollow = followOthers(database, indexes, (error) =>
@@ -41,7 +38,7 @@ async function serve(): Promise<void> {
       engine,
       indexes,
       databaseKind: database.kind,
-      graphiql: process.env.NODE_ENV !== 'production',
+      graphiql: config.NODE_ENV !== 'production',
       accepting: () => accepting,
     }),
   );
@@ -61,7 +58,7 @@ async function serve(): Promise<void> {
     progress('stopping: waiting for requests in flight');
     const drained = new Promise((resolve) => http.close(resolve));
     http.closeIdleConnections();
-    setTimeout(() => http.closeAllConnections(), DRAIN_MS).unref();
+    setTimeout(() => http.closeAllConnections(), config.FACEGRAPH_DRAIN_SECONDS * 1000).unref();
     await drained;
     await unfollow();
     indexes.destroy();
@@ -75,8 +72,9 @@ async function serve(): Promise<void> {
 
 // Together, because each waits for something else: one compiles WASM, one the GPU's driver. Both are
 // waited for even when one fails: a first start cut short would leave half a database.
-async function openBoth(): Promise<{ database: Database; engine: Engine }> {
-  const opening = openDatabase(directory, process.env.DATABASE_URL).then((database) => {
+async function openBoth(config: Config): Promise<{ database: Database; engine: Engine }> {
+  const { FACEGRAPH_DATA: directory, DATABASE_URL: url } = config;
+  const opening = openDatabase(directory, url).then((database) => {
     const { kind, migrated } = database;
     progress(`database: ${kind}${migrated.length > 0 ? `, applied ${migrated.join(', ')}` : ''}`);
     return database;
