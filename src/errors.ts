@@ -8,6 +8,8 @@ export type ErrorCode =
   | 'GalleryNotFound'
   | 'IdentityNotFound'
   | 'FaceNotFound'
+  | 'ApiKeyNotFound'
+  | 'LastAdminKey'
   | 'NameTaken'
   | 'DuplicateFace'
   | 'ModelMismatch'

@@ -51,6 +51,15 @@ const FIELDS: Readonly<Record<string, { scope: Scope | 'any'; query: string }>> 
     scope: 'gallery:write',
     query: `mutation { enrolFace(image: { base64: "AAAA" }, identity: { id: "${globalId('Identity:x')}" }) { __typename } }`,
   },
+  apiKeys: { scope: 'admin', query: '{ apiKeys { totalCount } }' },
+  createApiKey: {
+    scope: 'admin',
+    query: 'mutation { createApiKey(label: "", scopes: [DETECT]) { __typename } }',
+  },
+  revokeApiKey: {
+    scope: 'admin',
+    query: `mutation { revokeApiKey(id: "${globalId('ApiKey:x')}") { __typename } }`,
+  },
   deleteFace: {
     scope: 'gallery:write',
     query: `mutation { deleteFace(id: "${globalId('Face:x')}") { __typename } }`,

@@ -13,6 +13,8 @@ import type { Context } from './context.ts';
 /** Cost of a field that reads one image; every row that a request may fetch costs about 1 per field. */
 export const IMAGE_COST = 500;
 
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
 /** The one schema builder; the files beside this one add their types and fields to it. */
 export const builder = new SchemaBuilder<{
   Context: Context;
@@ -24,6 +26,7 @@ export const builder = new SchemaBuilder<{
     identify: boolean;
     galleryRead: boolean;
     galleryWrite: boolean;
+    admin: boolean;
   };
   DefaultFieldNullability: false;
   Scalars: {
@@ -42,6 +45,8 @@ export const builder = new SchemaBuilder<{
       identify: key !== null && permits(key, 'identify'),
       galleryRead: key !== null && permits(key, 'gallery:read'),
       galleryWrite: key !== null && permits(key, 'gallery:write'),
+      // What concerns the whole server: a key bound to galleries could else make one that is not.
+      admin: key !== null && permits(key, 'admin') && key.galleries === null,
     }),
     unauthorizedError: (_parent, { key }, info) => refusal(key !== null, info.fieldName),
   },
@@ -98,8 +103,10 @@ export function pageCost(args: { first?: number | null; last?: number | null }):
 builder.scalarType('DateTime', {
   description: 'A moment in UTC, ISO 8601, e.g. `2026-01-31T12:00:00.000Z`.',
   serialize: (value) => value.toISOString(),
-  parseValue: () => {
-    throw new GraphQLError('DateTime is not an input');
+  parseValue: (value) => {
+    if (typeof value !== 'string' || !MOMENT.test(value) || Number.isNaN(Date.parse(value)))
+      throw new GraphQLError('DateTime is a moment with its zone, as 2026-01-31T12:00:00Z');
+    return new Date(value);
   },
 });
 

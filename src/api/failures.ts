@@ -42,6 +42,11 @@ export const NoFaceFound = failure(
 export const GalleryNotFound = failure('GalleryNotFound', 'There is no such gallery.');
 export const IdentityNotFound = failure('IdentityNotFound', 'There is no such identity.');
 export const FaceNotFound = failure('FaceNotFound', 'There is no such face.');
+export const ApiKeyNotFound = failure('ApiKeyNotFound', 'There is no such API key.');
+export const LastAdminKey = failure(
+  'LastAdminKey',
+  'Without this key nobody could manage keys. Make another one with scope `admin`, no expiry and no galleries first.',
+);
 export const NameTaken = failure(
   'NameTaken',
   'The name of a gallery, or the external id of an identity, is in use.',
