@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Limits } from './api/operation/limits.ts';
 import { cacheDir } from './engine/weights/cache.ts';
 
 /** One variable as `facegraph config` lists it. */
@@ -149,6 +150,18 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const { values, problems } = readAll(env);
   if (problems.size > 0) throw new ConfigInvalid([...problems.values()]);
   return values as Config;
+}
+
+/** What of the configuration limits requests. */
+export function limitsOf(config: Config): Limits {
+  return {
+    maxRequestBytes: config.FACEGRAPH_MAX_REQUEST_MB * 1e6,
+    maxImageBytes: config.FACEGRAPH_MAX_IMAGE_MB * 1e6,
+    maxImagePixels: config.FACEGRAPH_MAX_IMAGE_MEGAPIXELS * 1e6,
+    maxRequestPixels: config.FACEGRAPH_MAX_REQUEST_MEGAPIXELS * 1e6,
+    maxCost: config.FACEGRAPH_MAX_COST,
+    ratePerMinute: config.FACEGRAPH_RATE_PER_MINUTE,
+  };
 }
 
 /** Every variable with its value, default and meaning, be they right or wrong. */

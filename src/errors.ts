@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'NoAdapter'
   | 'DeviceLost'
   | 'EngineBusy'
+  | 'RateLimited'
   | 'InvalidInput'
   | 'Unauthenticated'
   | 'Forbidden';

@@ -1,6 +1,9 @@
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createLog, loggable } from './api/operation/log.ts';
+import { measuredEngine } from './api/operation/measuredEngine.ts';
+import { createMetrics, type Metrics } from './api/operation/metrics.ts';
 import { createServer } from './api/server.ts';
-import { type Config, ConfigInvalid, readConfig } from './config.ts';
+import { type Config, ConfigInvalid, limitsOf, readConfig } from './config.ts';
 import type { Engine } from './engine/engine.ts';
 import { closeDecoder } from './engine/image/decode.ts';
 import { openEngine } from './engine/openEngine.ts';
@@ -22,47 +25,47 @@ try {
 }
 
 async function serve(config: Config): Promise<void> {
-  const { HOST: host, PORT: port } = config;
-  const { database, engine } = await openBoth(config);
+  const { HOST: host, PORT: port, FACEGRAPH_METRICS: metricsAt } = config;
+  const log = createLog(config.FACEGRAPH_LOG_LEVEL);
+  const metrics = createMetrics();
+  const { database, engine } = await openBoth(config, metrics);
   const indexes = createIndexes(database.client, engine);
   await indexes.followAll((faces) => progress(`index: ${faces} faces loaded`));
   const unfollow = followOthers(database, indexes, (error) =>
-    console.error('following the database failed:', error),
+    log.error({ error: loggable(error) }, 'following the database failed'),
   );
   const firstKey = await createFirstKey(database.client);
 
   let accepting = true;
-  const http = createHttpServer(
-    createServer({
-      db: database.client,
-      engine,
-      indexes,
-      databaseKind: database.kind,
-      graphiql: config.NODE_ENV !== 'production',
-      accepting: () => accepting,
-    }),
-  );
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', reject);
-    http.listen(port, host, resolve);
+  const api = createServer({
+    db: database.client,
+    engine,
+    indexes,
+    databaseKind: database.kind,
+    graphiql: config.NODE_ENV !== 'production',
+    accepting: () => accepting,
+    limits: limitsOf(config),
+    metrics,
+    metricsEndpoint: metricsAt === 'on',
+    log,
   });
-  const address = http.address();
-  const bound = typeof address === 'object' && address ? address.port : port;
-  progress(`ready: http://${host}:${bound}/graphql`);
+  const servers = [await listen(api, host, port)];
+  if (typeof metricsAt === 'number') servers.push(await listen(scraped(metrics), host, metricsAt));
+  const [at, scrapedAt] = servers.map((server) => `http://${host}:${portOf(server)}`);
+  progress(`ready: ${at}/graphql${scrapedAt ? `, ${scrapedAt}/metrics` : ''}`);
   if (firstKey)
     console.log(`\nAdmin key, shown this once (send it as x-api-key):\n\n  ${firstKey}\n`);
 
   const stop = async (): Promise<void> => {
-    if (!accepting) return;
+    // Who asks twice does not want to wait.
+    if (!accepting) process.exit(1);
     accepting = false;
     progress('stopping: waiting for requests in flight');
-    const drained = new Promise((resolve) => http.close(resolve));
-    http.closeIdleConnections();
-    setTimeout(() => http.closeAllConnections(), config.FACEGRAPH_DRAIN_SECONDS * 1000).unref();
-    await drained;
+    await drain(servers, config.FACEGRAPH_DRAIN_SECONDS * 1000);
     await unfollow();
     indexes.destroy();
     await Promise.all([engine.close(), closeDecoder(), database.close()]);
+    log.flush();
     progress('stopped');
     process.exit(0);
   };
@@ -70,24 +73,63 @@ async function serve(config: Config): Promise<void> {
   process.on('SIGINT', stop);
 }
 
+function listen(handler: RequestListener, host: string, port: number): Promise<Server> {
+  const server = createHttpServer(handler);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve(server));
+  });
+}
+
+function portOf(server: Server): number | undefined {
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : undefined;
+}
+
+function scraped(metrics: Metrics): RequestListener {
+  return async ({ url }, response) => {
+    if (url !== '/metrics') return response.writeHead(404).end();
+    const text = await metrics.text();
+    return response.writeHead(200, { 'content-type': metrics.contentType }).end(text);
+  };
+}
+
+// Ends when the requests in flight have their answers, or the time is up.
+async function drain(servers: readonly Server[], ms: number): Promise<void> {
+  const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+  // A connection that is kept alive becomes idle only with its answer.
+  const idle = setInterval(() => {
+    for (const server of servers) server.closeIdleConnections();
+  }, 50);
+  const late = setTimeout(() => {
+    for (const server of servers) server.closeAllConnections();
+  }, ms);
+  await Promise.all(closed);
+  clearInterval(idle);
+  clearTimeout(late);
+}
+
 // Together, because each waits for something else: one compiles WASM, one the GPU's driver. Both are
 // waited for even when one fails: a first start cut short would leave half a database.
-async function openBoth(config: Config): Promise<{ database: Database; engine: Engine }> {
+async function openBoth(
+  config: Config,
+  metrics: Metrics,
+): Promise<{ database: Database; engine: Engine }> {
   const { FACEGRAPH_DATA: directory, DATABASE_URL: url } = config;
   const opening = openDatabase(directory, url).then((database) => {
     const { kind, migrated } = database;
     progress(`database: ${kind}${migrated.length > 0 ? `, applied ${migrated.join(', ')}` : ''}`);
     return database;
   });
-  const [database, engine] = await Promise.allSettled([opening, openGpuEngine()]);
+  const [database, engine] = await Promise.allSettled([opening, openGpuEngine(metrics)]);
   if (database.status === 'fulfilled' && engine.status === 'fulfilled')
     return { database: database.value, engine: engine.value };
   if (database.status === 'fulfilled') await database.value.close();
   throw database.status === 'rejected' ? database.reason : (engine as PromiseRejectedResult).reason;
 }
 
-async function openGpuEngine(): Promise<Engine> {
-  const engine = await openEngine();
+async function openGpuEngine(metrics: Metrics): Promise<Engine> {
+  const engine = measuredEngine(await openEngine(), metrics.observeStage);
   const { description, software } = engine.adapter;
   progress(`GPU: ${description}${software ? ' (in software)' : ''}`);
   return engine;

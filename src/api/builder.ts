@@ -51,7 +51,10 @@ export const builder = new SchemaBuilder<{
     unauthorizedError: (_parent, { key }, info) => refusal(key !== null, info.fieldName),
   },
   // A list counts what it may hold through the connection around it, see `pageCost`.
-  complexity: { defaultListMultiplier: 1, limit: { complexity: 5000, depth: 14, breadth: 400 } },
+  complexity: {
+    defaultListMultiplier: 1,
+    limit: ({ limits }) => ({ complexity: limits.maxCost, depth: 14, breadth: 400 }),
+  },
   errors: {
     directResult: true,
     defaultUnionOptions: {

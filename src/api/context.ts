@@ -1,5 +1,7 @@
 import type { Service } from '../faces/gallery/galleries.ts';
 import type { Key } from '../faces/keys.ts';
+import type { Limits } from './operation/limits.ts';
+import type { Metrics } from './operation/metrics.ts';
 
 /** What every resolver gets. */
 export interface Context extends Service {
@@ -7,4 +9,7 @@ export interface Context extends Service {
   readonly key: Key | null;
   /** The embedded database or a server. */
   readonly databaseKind: 'PGlite' | 'PostgreSQL';
+  /** How much a request may ask for. */
+  readonly limits: Limits;
+  readonly metrics: Metrics;
 }

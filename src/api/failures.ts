@@ -91,6 +91,20 @@ builder.objectType(MultipleFacesFound, {
   }),
 });
 
+export const RateLimited = withCode('RateLimited');
+builder.objectType(RateLimited, {
+  name: 'RateLimited',
+  description:
+    'The key has spent its share of this minute. A request that is refused as a whole gets HTTP 429 and `Retry-After` instead.',
+  interfaces: [Failure],
+  fields: (t) => ({
+    retryAfter: t.int({
+      description: 'Seconds after which to try again.',
+      resolve: ({ details }) => Number(details.retryAfter),
+    }),
+  }),
+});
+
 /** Whatever may happen to an image on its way through decoder and engine. */
 export const IMAGE_FAILURES = [
   UnsupportedImage,
@@ -98,4 +112,5 @@ export const IMAGE_FAILURES = [
   InvalidInput,
   DeviceLost,
   EngineBusy,
+  RateLimited,
 ];
