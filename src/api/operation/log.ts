@@ -13,13 +13,21 @@ export function createLog(
   return pino({ level, base: null, timestamp: stdTimeFunctions.isoTime, formatters }, stream);
 }
 
-/** What the log may hold of an error: no properties, which could hold anything that a client sent. */
+/**
+ * What the log may hold of an error: no properties, which could hold anything that a client sent, and
+ * of Prisma's messages only the end, because before it they quote what the query was called with.
+ */
 export function loggable(error: unknown): object {
-  const { message, stack, cause, code } = original(error);
+  const { name, message, stack, cause, code } = original(error);
   return {
-    message,
+    name,
+    message: name.startsWith('PrismaClient') ? message.split('\n\n').at(-1) : message,
     ...(typeof code === 'string' && { code }),
-    stack,
+    // It repeats the message first.
+    stack: stack
+      ?.split('\n')
+      .filter((frame) => frame.startsWith('    at '))
+      .join('\n'),
     ...(cause instanceof Error && { cause: loggable(cause) }),
   };
 }
