@@ -89,7 +89,9 @@ function portOf(server: Server): number | undefined {
 function scraped(metrics: Metrics): RequestListener {
   return async ({ url }, response) => {
     if (url !== '/metrics') return response.writeHead(404).end();
-    const text = await metrics.text();
+    // A rejection that nobody handles would end the program.
+    const text = await metrics.text().catch(() => null);
+    if (text === null) return response.writeHead(500).end();
     return response.writeHead(200, { 'content-type': metrics.contentType }).end(text);
   };
 }

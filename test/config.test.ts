@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -56,6 +57,27 @@ describe('configuration', () => {
       ({ name }) => name === 'DATABASE_URL',
     );
     expect(shown.value).toBe('postgresql://me:***@db/faces');
+  });
+
+  it('is listed by facegraph config, problems on stderr', () => {
+    const env = { ...process.env, PORT: 'http', DATABASE_URL: 'postgresql://me:s3cret@db/faces' };
+    const run = (...options: string[]) =>
+      spawnSync(process.execPath, ['scripts/facegraph.mjs', 'config', ...options], {
+        cwd: ROOT,
+        encoding: 'utf8',
+        env,
+      });
+    const { status, stdout, stderr } = run('--json');
+    expect(status).toBe(1);
+    expect(stderr).toContain('facegraph: PORT is http: give a whole number from 0 to 65535');
+    const url = 'postgresql://me:***@db/faces';
+    expect(JSON.parse(stdout)).toContainEqual({
+      name: 'DATABASE_URL',
+      value: url,
+      default: null,
+      meaning: expect.stringContaining('PostgreSQL'),
+    });
+    expect(run().stdout).toContain(`DATABASE_URL = ${url} (default: none)`);
   });
 
   it('lists every variable of ours that the code reads', () => {

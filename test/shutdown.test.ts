@@ -27,7 +27,10 @@ afterAll(() => {
 
 describe('a server that is told to stop', () => {
   it('answers what it has begun, takes nothing new, and exits with 0', async () => {
-    const server = await start('drained');
+    const server = await start('drained', { FACEGRAPH_METRICS: '0' });
+    const [metrics] = server.stdout().match(/http:\S+\/metrics/)!;
+    expect(await (await fetch(metrics)).text()).toContain('facegraph_adapter_info');
+    expect((await fetch(new URL('/metrics', server.url))).status).toBe(404);
     const request = slowUpload(server);
     await request.begun;
     server.child.kill('SIGTERM');
@@ -52,8 +55,9 @@ describe('a server that is told to stop', () => {
   });
 });
 
-async function start(name: string): Promise<Server> {
-  const env = { ...process.env, ...gpuVariables(), PORT: '0', FACEGRAPH_DATA: join(folder, name) };
+async function start(name: string, more: Record<string, string> = {}): Promise<Server> {
+  const ours = { PORT: '0', FACEGRAPH_DATA: join(folder, name), ...more };
+  const env = { ...process.env, ...gpuVariables(), ...ours };
   // Without the launcher in between, which would have to pass signals on.
   const args = ['--import', 'tsx/esm', join(ROOT, 'src/main.ts')];
   const child = spawn(process.execPath, args, { env, cwd: ROOT });
@@ -75,7 +79,7 @@ async function start(name: string): Promise<Server> {
   ]);
   return {
     child,
-    url: stdout.match(/http:\S+/)![0],
+    url: stdout.match(/http:\S+\/graphql/)![0],
     key: stdout.match(/fg_[\w-]{43}/)![0],
     stdout: () => stdout,
     log: () =>
