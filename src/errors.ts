@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'FaceNotFound'
   | 'JobNotFound'
   | 'ImagesMissing'
+  | 'ApiKeyNotFound'
+  | 'LastAdminKey'
   | 'NameTaken'
   | 'DuplicateFace'
   | 'TokenInvalid'
@@ -19,6 +21,7 @@ export type ErrorCode =
   | 'NoAdapter'
   | 'DeviceLost'
   | 'EngineBusy'
+  | 'RateLimited'
   | 'InvalidInput'
   | 'Unauthenticated'
   | 'Forbidden';

@@ -1,7 +1,10 @@
 import { PGlite } from '@electric-sql/pglite';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLog } from '../src/api/operation/log.ts';
+import { createMetrics } from '../src/api/operation/metrics.ts';
 import { createServer } from '../src/api/server.ts';
+import { limitsOf, readConfig } from '../src/config.ts';
 import { closeDecoder } from '../src/engine/image/decode.ts';
 import { migrate } from '../src/faces/database/migrate.ts';
 import { createIndexes } from '../src/faces/gallery/indexes.ts';
@@ -49,7 +52,16 @@ describe('queries of a request', () => {
     const indexes = createIndexes(db, engine);
     const jobs = { importDirectory: undefined, stopping: new AbortController().signal, wake() {} };
     searchLog = createSearchLog(db, console.error);
-    const options = { databaseKind: 'PGlite', graphiql: false, accepting: () => true } as const;
+    const limits = { ...limitsOf(readConfig({})), ratePerMinute: 0 };
+    const options = {
+      databaseKind: 'PGlite',
+      graphiql: false,
+      accepting: () => true,
+      limits,
+      metrics: createMetrics(),
+      metricsEndpoint: false,
+      log: createLog('silent'),
+    } as const;
     const server = createServer({ db, engine, indexes, jobs, searchLog, ...options });
     const key = await createKey(db, { label: 'test', scopes: ['admin'] });
     run = async (query, variables) => {

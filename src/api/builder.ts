@@ -28,6 +28,7 @@ export const builder = new SchemaBuilder<{
     galleryWrite: boolean;
     embed: boolean;
     audit: boolean;
+    admin: boolean;
   };
   DefaultFieldNullability: false;
   Scalars: {
@@ -48,11 +49,16 @@ export const builder = new SchemaBuilder<{
       galleryWrite: key !== null && permits(key, 'gallery:write'),
       embed: key !== null && permits(key, 'embed'),
       audit: key !== null && permits(key, 'audit'),
+      // What concerns the whole server: a key bound to galleries could else make one that is not.
+      admin: key !== null && permits(key, 'admin') && key.galleries === null,
     }),
     unauthorizedError: (_parent, { key }, info) => refusal(key !== null, info.fieldName),
   },
   // A list counts what it may hold through the connection around it, see `pageCost`.
-  complexity: { defaultListMultiplier: 1, limit: { complexity: 5000, depth: 14, breadth: 400 } },
+  complexity: {
+    defaultListMultiplier: 1,
+    limit: ({ limits }) => ({ complexity: limits.maxCost, depth: 14, breadth: 400 }),
+  },
   errors: {
     directResult: true,
     defaultUnionOptions: {

@@ -48,6 +48,11 @@ export const ImagesMissing = failure(
   'ImagesMissing',
   'Faces of the gallery have no stored photograph, so that they cannot be embedded anew.',
 );
+export const ApiKeyNotFound = failure('ApiKeyNotFound', 'There is no such API key.');
+export const LastAdminKey = failure(
+  'LastAdminKey',
+  'Without this key nobody could manage keys. Make another one with scope `admin`, no expiry and no galleries first.',
+);
 export const NameTaken = failure(
   'NameTaken',
   'The name of a gallery, or the external id of an identity, is in use.',
@@ -100,6 +105,20 @@ builder.objectType(MultipleFacesFound, {
   }),
 });
 
+export const RateLimited = withCode('RateLimited');
+builder.objectType(RateLimited, {
+  name: 'RateLimited',
+  description:
+    'The key has spent its share of this minute. A request that is refused as a whole gets HTTP 429 and `Retry-After` instead.',
+  interfaces: [Failure],
+  fields: (t) => ({
+    retryAfter: t.int({
+      description: 'Seconds after which to try again.',
+      resolve: ({ details }) => Number(details.retryAfter),
+    }),
+  }),
+});
+
 /** Whatever may happen to an image on its way through decoder and engine. */
 export const IMAGE_FAILURES = [
   UnsupportedImage,
@@ -107,4 +126,5 @@ export const IMAGE_FAILURES = [
   InvalidInput,
   DeviceLost,
   EngineBusy,
+  RateLimited,
 ];

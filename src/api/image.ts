@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
-import { DEFAULT_LIMITS, decodeImage } from '../engine/image/decode.ts';
+import { decodeImage } from '../engine/image/decode.ts';
 import { FacegraphError } from '../errors.ts';
 import type { KeptFace, Upload } from '../faces/search/probe.ts';
 import { redeem } from '../faces/search/tokens.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
+import { admitImage } from './operation/admission.ts';
+import { currentRequest, measure } from './operation/request.ts';
 
 /** How a client sends an image. */
 export const ImageInput = builder.inputType('ImageInput', {
   description:
-    'A JPEG or PNG photograph of at most 10 MB and 40 megapixels (EXIF orientation is applied), or a face of an earlier one; by one of the ways.',
+    'A JPEG or PNG photograph of at most 10 MB and 40 megapixels, unless the server is set otherwise (EXIF orientation is applied), or a face of an earlier one; by one of the ways.',
   isOneOf: true,
   fields: (t) => ({
     file: t.field({
@@ -35,11 +37,16 @@ export interface ImageBy {
 /**
  * Reads and decodes a photograph that a client sent.
  * @throws FacegraphError `InvalidInput` for what is neither a file nor base64, `ImageTooLarge`,
- *   `UnsupportedImage`.
+ *   `UnsupportedImage`, `RateLimited`.
  */
 export async function readImage(input: ImageBy): Promise<Upload> {
+  const request = here();
+  const { maxImageBytes: maxBytes, maxImagePixels: maxPixels } = request.limits;
   const bytes = await readImageBytes(input);
-  const image = await decodeImage(bytes);
+  admitImage(request, bytes);
+  const image = await measure('decode', 1, request.observe, () =>
+    decodeImage(bytes, { maxBytes, maxPixels }),
+  );
   return { image, bytes, hash: createHash('sha256').update(bytes).digest('hex') };
 }
 
@@ -61,8 +68,9 @@ export async function readFace(
 export async function readImageBytes({ file, base64, token }: ImageBy): Promise<Uint8Array> {
   if (token != null)
     throw new FacegraphError('InvalidInput', 'image.token is a face: a photograph is needed here');
+  const { maxImageBytes: maxBytes } = here().limits;
   if (base64 != null) {
-    if (base64.length > (DEFAULT_LIMITS.maxBytes * 4) / 3 + 4) throw tooLarge();
+    if (base64.length > (maxBytes * 4) / 3 + 4) throw tooLarge(maxBytes);
     if (!BASE64.test(base64) || base64.length % 4 !== 0)
       throw new FacegraphError('InvalidInput', 'image.base64 is not base64');
     return Buffer.from(base64, 'base64');
@@ -70,11 +78,16 @@ export async function readImageBytes({ file, base64, token }: ImageBy): Promise<
   // The scalar lets anything through: without a multipart map a variable may hold a string.
   if (typeof file?.arrayBuffer !== 'function')
     throw new FacegraphError('InvalidInput', 'image.file is not a file part of the request');
-  if (file.size > DEFAULT_LIMITS.maxBytes) throw tooLarge();
+  if (file.size > maxBytes) throw tooLarge(maxBytes);
   return new Uint8Array(await file.arrayBuffer());
 }
 
-function tooLarge(): FacegraphError {
-  const limit = DEFAULT_LIMITS.maxBytes / 1e6;
-  return new FacegraphError('ImageTooLarge', `the image has more than ${limit} MB`);
+function here() {
+  const request = currentRequest();
+  if (!request) throw new Error('an image is read outside of a request');
+  return request;
+}
+
+function tooLarge(maxBytes: number): FacegraphError {
+  return new FacegraphError('ImageTooLarge', `the image has more than ${maxBytes / 1e6} MB`);
 }

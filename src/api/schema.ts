@@ -13,10 +13,12 @@ import './jobBulk.ts';
 import './jobProgress.ts';
 import './jobReembed.ts';
 import './cluster.ts';
+import './apiKey.ts';
 import './models.ts';
 import './health.ts';
 import { builder } from './builder.ts';
+import { countOutcomes } from './operation/rootOutcomes.ts';
 import { describePaging } from './paging.ts';
 
 /** The executable GraphQL schema. Each file imported above adds its noun to the builder. */
-export const schema = describePaging(builder.toSchema());
+export const schema = countOutcomes(describePaging(builder.toSchema()));

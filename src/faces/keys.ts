@@ -35,16 +35,21 @@ export interface NewKey {
 
 const MINUTE = 60_000;
 
+/** Makes a key and returns its secret. */
+export async function createKey(db: Pick<PrismaClient, 'apiKey'>, key: NewKey): Promise<string> {
+  return (await insertKey(db, key)).secret;
+}
+
 /**
  * Makes a key.
- * @returns the secret, which is nowhere stored: only its hash is.
+ * @returns with the secret, which is nowhere stored: only its hash is.
  */
-export async function createKey(
+export async function insertKey(
   db: Pick<PrismaClient, 'apiKey'>,
   { label, scopes, galleries = [], expiresAt }: NewKey,
-): Promise<string> {
+): Promise<{ id: string; secret: string }> {
   const secret = `fg_${randomBytes(32).toString('base64url')}`;
-  await db.apiKey.create({
+  const { id } = await db.apiKey.create({
     data: {
       label,
       hash: hashed(secret),
@@ -53,7 +58,7 @@ export async function createKey(
       expiresAt,
     },
   });
-  return secret;
+  return { id, secret };
 }
 
 /** Makes the first key, with scope `admin`, when there is none yet; else null. */

@@ -1,7 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Limits } from '../../src/api/operation/limits.ts';
+import { createLog } from '../../src/api/operation/log.ts';
+import { measuredEngine } from '../../src/api/operation/measuredEngine.ts';
+import { createMetrics } from '../../src/api/operation/metrics.ts';
 import { createServer } from '../../src/api/server.ts';
+import { limitsOf, readConfig } from '../../src/config.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type Database, openDatabase } from '../../src/faces/database/database.ts';
 import { createIndexes, type Indexes } from '../../src/faces/gallery/indexes.ts';
@@ -51,30 +56,42 @@ export async function openApi(
     url,
     accepting = () => true,
     jobs: jobOptions,
+    limits = {},
+    log = () => undefined,
   }: {
     directory: string;
     url?: string;
     accepting?: () => boolean;
     jobs?: JobOptions;
+    /** Where they differ from the defaults. */
+    limits?: Partial<Limits>;
+    /** Gets each line of the log. */
+    log?: (line: string) => void;
   },
 ): Promise<Api> {
   const database = await openDatabase(directory, url);
   const db = database.client;
-  const indexes = createIndexes(db, engine);
+  const metrics = createMetrics();
+  const measured = measuredEngine(engine, metrics.observeStage);
+  const indexes = createIndexes(db, measured);
   await indexes.followAll();
   const complaints: unknown[] = [];
-  const log = (error: unknown) => void complaints.push(error);
-  const jobs = startJobs(database, { engine, indexes }, log, jobOptions);
+  const complain = (error: unknown) => void complaints.push(error);
+  const jobs = startJobs(database, { engine, indexes }, complain, jobOptions);
   const searchLog = createSearchLog(db, (error) => console.error(error));
   const server = createServer({
     db,
-    engine,
+    engine: measured,
     indexes,
     jobs,
     searchLog,
     databaseKind: database.kind,
     graphiql: false,
     accepting,
+    limits: { ...limitsOf(readConfig({})), ratePerMinute: 0, ...limits },
+    metrics,
+    metricsEndpoint: true,
+    log: createLog('debug', { write: log }),
   });
   const admin = await createKey(db, { label: 'test', scopes: ['admin'] });
   const fetch: Api['fetch'] = async (path, init) =>

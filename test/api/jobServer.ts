@@ -1,6 +1,9 @@
 import { createServer as createHttpServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createLog } from '../../src/api/operation/log.ts';
+import { createMetrics } from '../../src/api/operation/metrics.ts';
 import { createServer } from '../../src/api/server.ts';
+import { limitsOf, readConfig } from '../../src/config.ts';
 import { openDatabase } from '../../src/faces/database/database.ts';
 import { followOthers } from '../../src/faces/gallery/followOthers.ts';
 import { createIndexes } from '../../src/faces/gallery/indexes.ts';
@@ -36,6 +39,10 @@ const http = createHttpServer(
     databaseKind: database.kind,
     graphiql: false,
     accepting: () => true,
+    limits: { ...limitsOf(readConfig({})), ratePerMinute: 0 },
+    metrics: createMetrics(),
+    metricsEndpoint: false,
+    log: createLog('silent'),
   }),
 );
 http.listen(0, '127.0.0.1', () => {

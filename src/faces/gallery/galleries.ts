@@ -158,7 +158,7 @@ export function chosen(
   return face;
 }
 
-/** A name as it is stored. @throws FacegraphError `InvalidInput`. */
+/** A name as it is stored: trimmed, NFC. @throws FacegraphError `InvalidInput` unless 1 to 200 characters. */
 export function named(name: string): string {
   const trimmed = name.trim().normalize('NFC');
   if (trimmed === '' || trimmed.length > 200)
