@@ -55,6 +55,15 @@ const FIELDS: Readonly<Record<string, { scope: Scope | 'any'; query: string }>> 
     scope: 'gallery:write',
     query: `mutation { deleteFace(id: "${globalId('Face:x')}") { __typename } }`,
   },
+  identities: { scope: 'gallery:read', query: '{ identities { totalCount } }' },
+  updateGallery: {
+    scope: 'gallery:write',
+    query: `mutation { updateGallery(id: "${globalId('Gallery:x')}") { __typename } }`,
+  },
+  updateIdentity: {
+    scope: 'gallery:write',
+    query: `mutation { updateIdentity(id: "${globalId('Identity:x')}") { __typename } }`,
+  },
 };
 
 describe('API server', () => {

@@ -96,11 +96,10 @@ export function pageCost(args: { first?: number | null; last?: number | null }):
 }
 
 builder.scalarType('DateTime', {
-  description: 'A moment in UTC, ISO 8601, e.g. `2026-01-31T12:00:00.000Z`.',
+  description:
+    'A moment, ISO 8601 with a zone, e.g. `2026-01-31T12:00:00.000Z`. Answers are in UTC.',
   serialize: (value) => value.toISOString(),
-  parseValue: () => {
-    throw new GraphQLError('DateTime is not an input');
-  },
+  parseValue: parseDateTime,
 });
 
 builder.scalarType('File', {
@@ -113,6 +112,19 @@ builder.scalarType('File', {
 
 builder.queryType({ description: 'Reads; nothing is changed or stored.' });
 builder.mutationType({ description: 'Changes to galleries, their people and their faces.' });
+
+const DATE_TIME = /^(?!0000)(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
+function parseDateTime(value: unknown): Date {
+  const day = typeof value === 'string' ? DATE_TIME.exec(value)?.[1] : undefined;
+  const date = new Date(String(value));
+  // Date takes 30 February for 2 March.
+  if (!day || Number.isNaN(date.getTime()) || !new Date(day).toISOString().startsWith(day))
+    throw new GraphQLError('a DateTime is ISO 8601 with a zone, e.g. 2026-01-31T12:00:00Z', {
+      extensions: { code: 'InvalidInput' },
+    });
+  return date;
+}
 
 function refusal(authenticated: boolean, field: string): GraphQLError {
   return authenticated

@@ -7,6 +7,7 @@ import * as failures from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
 import { IdentityNode } from './identity.ts';
 import { ImageInput, readImage } from './image.ts';
+import { personFields } from './person.ts';
 import { Box, Landmarks } from './picture.ts';
 
 /** An enrolled face. */
@@ -43,10 +44,7 @@ const NewIdentity = builder.inputType('NewIdentity', {
   description: 'A person to be entered into a gallery.',
   fields: (t) => ({
     gallery: t.field({ type: GalleryBy, required: true, description: 'Where to.' }),
-    name: t.string({ required: true, description: '1 to 200 characters.' }),
-    externalId: t.string({
-      description: "The person's key in your own system, unique in the gallery.",
-    }),
+    ...personFields(t),
   }),
 });
 

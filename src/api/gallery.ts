@@ -1,8 +1,11 @@
 import { createGallery, deleteGallery } from '../faces/gallery/galleries.ts';
+import { likeFilter } from '../faces/gallery/person.ts';
 import { visible } from '../faces/gallery/store.ts';
+import { updateGallery } from '../faces/gallery/update.ts';
 import { cosineThreshold } from './arguments.ts';
 import { builder, pageCost } from './builder.ts';
 import { GalleryNotFound, InvalidInput, ModelUnavailable, NameTaken } from './failures.ts';
+import { IdentityFilter } from './person.ts';
 
 /** How a client names a gallery. */
 export const GalleryBy = builder.inputType('GalleryBy', {
@@ -42,7 +45,10 @@ export const GalleryNode = builder.prismaNode('Gallery', {
         cursor: 'id',
         totalCount: true,
         complexity: pageCost,
-        query: { orderBy: { id: 'asc' } },
+        args: {
+          filter: t.arg({ type: IdentityFilter, description: 'Whom to list; all if absent.' }),
+        },
+        query: ({ filter }) => ({ orderBy: { id: 'asc' }, where: likeFilter(filter ?? {}) }),
       },
       { name: 'IdentityConnection' },
       { name: 'IdentityEdge' },
@@ -114,6 +120,26 @@ builder.mutationFields((t) => ({
     resolve: async (query, _root, args, context) => {
       const threshold = cosineThreshold(args.threshold);
       const { id } = await createGallery(context, { ...args, threshold });
+      return context.db.gallery.findUniqueOrThrow({ ...query, where: { id } });
+    },
+  }),
+  updateGallery: t.prismaField({
+    type: 'Gallery',
+    description: 'Changes a gallery; what is absent stays as it is. Scope `gallery:write`.',
+    authScopes: { galleryWrite: true },
+    errors: { types: [GalleryNotFound, NameTaken, InvalidInput] },
+    args: {
+      id: t.arg.globalID({ required: true, for: [GalleryNode], description: 'Which one.' }),
+      name: t.arg.string({ description: 'Unique, 1 to 200 characters.' }),
+      threshold: t.arg.float({
+        description: "Cosine distance up to which a face matches; null: the model's own.",
+      }),
+    },
+    resolve: async (query, _root, { id: { id }, name, threshold }, context) => {
+      await updateGallery(context, id, {
+        name: name ?? undefined,
+        threshold: threshold === null ? null : cosineThreshold(threshold),
+      });
       return context.db.gallery.findUniqueOrThrow({ ...query, where: { id } });
     },
   }),

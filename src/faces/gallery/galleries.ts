@@ -5,7 +5,9 @@ import { FacegraphError } from '../../errors.ts';
 import type { Gallery, PrismaClient } from '../../generated/prisma/client.ts';
 import { announce, changeFaces } from './changes.ts';
 import type { Indexes } from './indexes.ts';
+import { personColumns } from './person.ts';
 import * as store from './store.ts';
+import { named } from './text.ts';
 
 /** What the domain works with; one of each per process. */
 export interface Service {
@@ -75,7 +77,7 @@ export async function createIdentity(
   identity: store.NewIdentity,
 ): Promise<{ id: string }> {
   const gallery = await store.findGallery(service, by);
-  return store.insertIdentity(service.db, gallery.id, { ...identity, name: named(identity.name) });
+  return store.insertIdentity(service.db, gallery.id, personColumns(identity));
 }
 
 /** Deletes a person with all faces. @throws FacegraphError `IdentityNotFound`. */
@@ -127,12 +129,12 @@ export async function enrolFace(service: Service, enrolment: Enrolment): Promise
 async function enrolmentTarget(
   service: Service,
   identity: Enrolment['identity'],
-): Promise<{ gallery: Gallery; identity: { id: string } | store.NewIdentity }> {
+): Promise<{ gallery: Gallery; identity: { id: string } | store.PersonColumns }> {
   if ('id' in identity) {
     const { galleryId } = await store.findIdentity(service, identity.id);
     return { gallery: await store.findGallery(service, { id: galleryId }), identity };
   }
-  const person = { ...identity.new, name: named(identity.new.name) };
+  const person = personColumns(identity.new);
   return { gallery: await store.findGallery(service, identity.gallery), identity: person };
 }
 
@@ -150,11 +152,4 @@ function chosen(faces: readonly Face[], index?: number | null): Face {
   if (!face)
     throw new FacegraphError('InvalidInput', `face ${index} of ${faces.length}: the first is 0`);
   return face;
-}
-
-function named(name: string): string {
-  const trimmed = name.trim().normalize('NFC');
-  if (trimmed === '' || trimmed.length > 200)
-    throw new FacegraphError('InvalidInput', 'a name has 1 to 200 characters');
-  return trimmed;
 }

@@ -21,6 +21,27 @@ export interface NewIdentity {
   readonly name: string;
   /** The person's key in the client's own system, unique in the gallery. */
   readonly externalId?: string | null;
+  readonly labels?: readonly string[] | null;
+  readonly consent?: Consent | null;
+}
+
+/** Why and how long a person's data may be held. */
+export interface Consent {
+  readonly basis: string;
+  /** Now when absent. */
+  readonly recordedAt?: Date | null;
+  /** No end when absent. */
+  readonly expiresAt?: Date | null;
+}
+
+/** A person as the database holds it. */
+export interface PersonColumns {
+  readonly name: string;
+  readonly externalId?: string | null;
+  readonly labels?: string[];
+  readonly consentBasis?: string | null;
+  readonly consentRecordedAt?: Date | null;
+  readonly consentExpiresAt?: Date | null;
 }
 
 /** What is kept of one enrolled face. */
@@ -84,11 +105,14 @@ export async function insertGallery(
 export async function insertIdentity(
   db: PrismaClient | Prisma.TransactionClient,
   galleryId: string,
-  { name, externalId }: NewIdentity,
+  person: PersonColumns,
 ): Promise<Identity> {
-  return db.identity.create({ data: { galleryId, name, externalId } }).catch((error) => {
+  return db.identity.create({ data: { ...person, galleryId } }).catch((error) => {
     if (violates(error, 'P2002'))
-      throw new FacegraphError('NameTaken', `the gallery has an identity ${externalId} already`);
+      throw new FacegraphError(
+        'NameTaken',
+        `the gallery has an identity ${person.externalId} already`,
+      );
     throw violates(error, 'P2003')
       ? new FacegraphError('GalleryNotFound', 'the gallery was deleted meanwhile')
       : error;
@@ -103,7 +127,7 @@ export async function insertIdentity(
 export async function insertFace(
   tx: Prisma.TransactionClient,
   { id: galleryId, model }: Gallery,
-  identity: { id: string } | NewIdentity,
+  identity: { id: string } | PersonColumns,
   { face, imageHash, embedding }: NewFace,
 ): Promise<{ id: string; identityId: string }> {
   const box = [...face.box];
