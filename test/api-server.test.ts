@@ -55,6 +55,10 @@ const FIELDS: Readonly<Record<string, { scope: Scope | 'any'; query: string }>> 
     scope: 'gallery:write',
     query: `mutation { deleteFace(id: "${globalId('Face:x')}") { __typename } }`,
   },
+  enrolFaces: {
+    scope: 'gallery:write',
+    query: `mutation { enrolFaces(image: { base64: "AAAA" }, faces: []) { __typename } }`,
+  },
   identities: { scope: 'gallery:read', query: '{ identities { totalCount } }' },
   updateGallery: {
     scope: 'gallery:write',

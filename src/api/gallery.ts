@@ -4,7 +4,14 @@ import { visible } from '../faces/gallery/store.ts';
 import { updateGallery } from '../faces/gallery/update.ts';
 import { cosineThreshold } from './arguments.ts';
 import { builder, pageCost } from './builder.ts';
-import { GalleryNotFound, InvalidInput, ModelUnavailable, NameTaken } from './failures.ts';
+import {
+  GalleryNotFound,
+  IdempotencyKeyReused,
+  InvalidInput,
+  ModelUnavailable,
+  NameTaken,
+} from './failures.ts';
+import { IDEMPOTENCY, once, still } from './idempotency.ts';
 import { IdentityFilter } from './person.ts';
 
 /** How a client names a gallery. */
@@ -105,7 +112,7 @@ builder.mutationFields((t) => ({
     type: 'Gallery',
     description: 'Makes an empty gallery. Scope `gallery:write`.',
     authScopes: { galleryWrite: true },
-    errors: { types: [NameTaken, ModelUnavailable, InvalidInput] },
+    errors: { types: [NameTaken, ModelUnavailable, InvalidInput, IdempotencyKeyReused] },
     args: {
       name: t.arg.string({ required: true, description: 'Unique, 1 to 200 characters.' }),
       model: t.arg.string({
@@ -116,11 +123,14 @@ builder.mutationFields((t) => ({
       threshold: t.arg.float({
         description: "Cosine distance up to which a face matches; the model's own when absent.",
       }),
+      ...IDEMPOTENCY,
     },
     resolve: async (query, _root, args, context) => {
       const threshold = cosineThreshold(args.threshold);
-      const { id } = await createGallery(context, { ...args, threshold });
-      return context.db.gallery.findUniqueOrThrow({ ...query, where: { id } });
+      const { id } = await once(context, 'createGallery', args, (service) =>
+        createGallery(service, { ...args, threshold }),
+      );
+      return still(await context.db.gallery.findUnique({ ...query, where: { id } }));
     },
   }),
   updateGallery: t.prismaField({

@@ -4,8 +4,15 @@ import { visible } from '../faces/gallery/store.ts';
 import { updateIdentity } from '../faces/gallery/update.ts';
 import { builder, pageCost } from './builder.ts';
 import type { Context } from './context.ts';
-import { GalleryNotFound, IdentityNotFound, InvalidInput, NameTaken } from './failures.ts';
+import {
+  GalleryNotFound,
+  IdempotencyKeyReused,
+  IdentityNotFound,
+  InvalidInput,
+  NameTaken,
+} from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
+import { IDEMPOTENCY, once, still } from './idempotency.ts';
 import { Consent, IdentityFilter, PERSON_ARGS } from './person.ts';
 
 /** A person of a gallery. */
@@ -89,15 +96,19 @@ builder.mutationFields((t) => ({
     type: 'Identity',
     description: 'Enters a person without a face yet. Scope `gallery:write`.',
     authScopes: { galleryWrite: true },
-    errors: { types: [GalleryNotFound, NameTaken, InvalidInput] },
+    errors: { types: [GalleryNotFound, NameTaken, InvalidInput, IdempotencyKeyReused] },
     args: {
       gallery: t.arg({ type: GalleryBy, required: true, description: 'Where to.' }),
       name: t.arg.string({ required: true, description: '1 to 200 characters.' }),
       ...PERSON_ARGS,
+      ...IDEMPOTENCY,
     },
-    resolve: async (query, _root, { gallery, ...identity }, context) => {
-      const { id } = await createIdentity(context, galleryBy(gallery), identity);
-      return context.db.identity.findUniqueOrThrow({ ...query, where: { id } });
+    resolve: async (query, _root, args, context) => {
+      const { id } = await once(context, 'createIdentity', args, (service) =>
+        createIdentity(service, galleryBy(args.gallery), args),
+      );
+      const where = { id, gallery: visible(context) };
+      return still(await context.db.identity.findUnique({ ...query, where }));
     },
   }),
   updateIdentity: t.prismaField({

@@ -4,6 +4,7 @@ import './identify.ts';
 import './gallery.ts';
 import './identity.ts';
 import './face.ts';
+import './enrol.ts';
 import './models.ts';
 import './health.ts';
 import { builder } from './builder.ts';

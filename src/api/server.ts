@@ -13,7 +13,7 @@ import { expectedCode, maskError } from './mask.ts';
 import { schema } from './schema.ts';
 
 /** What the server needs from the program around it. */
-export interface ServerOptions extends Omit<Context, 'key' | 'galleries'> {
+export interface ServerOptions extends Omit<Context, 'key' | 'galleries' | 'once'> {
   /** Serves GraphiQL to browsers. */
   readonly graphiql: boolean;
   /** False while the program shuts down; `/readyz` then says so. */

@@ -1,10 +1,10 @@
 import type { Engine } from '../../engine/engine.ts';
-import type { Face } from '../../engine/face.ts';
 import type { Image } from '../../engine/image/image.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Gallery, PrismaClient } from '../../generated/prisma/client.ts';
 import { announce, changeFaces } from './changes.ts';
 import type { Indexes } from './indexes.ts';
+import { type Once, transact } from './once.ts';
 import { personColumns } from './person.ts';
 import * as store from './store.ts';
 import { named } from './text.ts';
@@ -16,6 +16,8 @@ export interface Service {
   readonly indexes: Indexes;
   /** Ids of the galleries that may be used; null: all. Others are as if they were not there. */
   readonly galleries: readonly string[] | null;
+  /** The request in hand, where it may be sent twice and must be done once. */
+  readonly once?: Once;
 }
 
 /** A decoded upload. */
@@ -25,27 +27,24 @@ export interface Upload {
   readonly hash: string;
 }
 
-/** The face to enrol and the person it belongs to. */
-export interface Enrolment {
-  readonly identity: { id: string } | { gallery: store.GalleryBy; new: store.NewIdentity };
-  readonly upload: Upload;
-  /** Which of several faces, by its place in the answer of `detect`. */
-  readonly face?: number | null;
-}
-
 /**
  * Makes an empty gallery.
  * @throws FacegraphError `NameTaken`, `InvalidInput` for a model that is not known,
  *   `ModelUnavailable`, `Forbidden` for a service bound to galleries.
  */
 export async function createGallery(
-  { db, engine, galleries }: Service,
-  data: { name: string; model: string; threshold?: number | null },
-): Promise<Gallery> {
+  service: Service,
+  { name, model, threshold }: { name: string; model: string; threshold?: number | null },
+): Promise<{ id: string }> {
+  const { engine, galleries } = service;
   if (galleries)
     throw new FacegraphError('Forbidden', 'a key that is bound to galleries makes no others');
-  await engine.embedder(data.model);
-  return store.insertGallery(db, { ...data, name: named(data.name) });
+  await engine.embedder(model);
+  const data = { name: named(name), model, threshold };
+  return transact(service, async (tx) => {
+    const { id } = await store.insertGallery(tx, data);
+    return { id };
+  });
 }
 
 /**
@@ -77,7 +76,11 @@ export async function createIdentity(
   identity: store.NewIdentity,
 ): Promise<{ id: string }> {
   const gallery = await store.findGallery(service, by);
-  return store.insertIdentity(service.db, gallery.id, personColumns(identity));
+  const person = personColumns(identity);
+  return transact(service, async (tx) => {
+    const { id } = await store.insertIdentity(tx, gallery.id, person);
+    return { id };
+  });
 }
 
 /** Deletes a person with all faces. @throws FacegraphError `IdentityNotFound`. */
@@ -100,56 +103,4 @@ export async function deleteFace(service: Service, id: string): Promise<void> {
     touched.identities.add(identityId);
     await tx.face.delete({ where: { id } });
   });
-}
-
-/**
- * Detects, embeds and stores one face; it can be found as soon as this returns.
- * @throws FacegraphError `NoFaceFound`; `MultipleFacesFound` with `details.faces` when none of
- *   several was chosen; `DuplicateFace`, `NameTaken`, `GalleryNotFound`, `IdentityNotFound`,
- *   `InvalidInput`, and those of the engine.
- */
-export async function enrolFace(service: Service, enrolment: Enrolment): Promise<{ id: string }> {
-  const { engine } = service;
-  const { gallery, identity } = await enrolmentTarget(service, enrolment.identity);
-  const { image, hash } = enrolment.upload;
-  const face = chosen(await engine.detect(image), enrolment.face);
-  const embedder = await engine.embedder(gallery.model);
-  const [embedding] = await embedder.embed(image, [face]);
-  return changeFaces(service, gallery.id, async (tx, touched, now) => {
-    if (now.model !== gallery.model)
-      throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
-    const data = { face, imageHash: hash, embedding };
-    const row = await store.insertFace(tx, now, identity, data);
-    touched.faces.add(row.id);
-    touched.identities.add(row.identityId);
-    return row;
-  });
-}
-
-async function enrolmentTarget(
-  service: Service,
-  identity: Enrolment['identity'],
-): Promise<{ gallery: Gallery; identity: { id: string } | store.PersonColumns }> {
-  if ('id' in identity) {
-    const { galleryId } = await store.findIdentity(service, identity.id);
-    return { gallery: await store.findGallery(service, { id: galleryId }), identity };
-  }
-  const person = personColumns(identity.new);
-  return { gallery: await store.findGallery(service, identity.gallery), identity: person };
-}
-
-function chosen(faces: readonly Face[], index?: number | null): Face {
-  if (faces.length === 0) throw new FacegraphError('NoFaceFound', 'no face in the image');
-  if (index == null) {
-    if (faces.length === 1) return faces[0];
-    throw new FacegraphError(
-      'MultipleFacesFound',
-      `${faces.length} faces in the image: choose one by its index`,
-      { faces },
-    );
-  }
-  const face = faces[index];
-  if (!face)
-    throw new FacegraphError('InvalidInput', `face ${index} of ${faces.length}: the first is 0`);
-  return face;
 }

@@ -91,7 +91,7 @@ export async function findFace(access: Access, id: string): Promise<Face> {
 
 /** @throws FacegraphError `NameTaken`. */
 export async function insertGallery(
-  db: PrismaClient,
+  db: PrismaClient | Prisma.TransactionClient,
   data: { name: string; model: string; threshold?: number | null },
 ): Promise<Gallery> {
   return db.gallery.create({ data }).catch((error) => {
