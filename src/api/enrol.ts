@@ -1,5 +1,5 @@
 import { FacegraphError } from '../errors.ts';
-import { type Enrolment, enrolFace, enrolFaces } from '../faces/gallery/enrol.ts';
+import { type Enrolment, enrolFaces } from '../faces/gallery/enrol.ts';
 import { visible } from '../faces/gallery/store.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import * as failures from './failures.ts';
@@ -90,11 +90,11 @@ builder.mutationFields((t) => ({
       ...IDEMPOTENCY,
     },
     resolve: async (query, _root, { image, ...args }, context) => {
-      const enrolment = enrolmentOf(args);
+      const enrolments = [enrolmentOf(args)];
       const upload = await readImage(image);
       const request = { ...args, image: upload.hash };
-      const { id } = await once(context, 'enrolFace', request, (service) =>
-        enrolFace(service, upload, enrolment, args),
+      const [{ id }] = await once(context, 'enrolFace', request, (service) =>
+        enrolFaces(service, upload, enrolments, args),
       );
       const where = { id, gallery: visible(context) };
       return still(await context.db.face.findUnique({ ...query, where }));

@@ -32,52 +32,28 @@ interface Target {
 const MAX_FACES = 100;
 
 /**
- * Detects, embeds and stores one face; it can be found as soon as this returns.
+ * Detects, embeds and stores faces of one photograph in one gallery: all of them, or none. They can
+ * be found as soon as this returns.
  * @throws FacegraphError `NoFaceFound`; `MultipleFacesFound` with `details.faces` when none of
  *   several was chosen; `DuplicateFace` with `details.faceId`, `NameTaken`, `GalleryNotFound`,
- *   `IdentityNotFound`, `InvalidInput`, and those of the engine.
- */
-export async function enrolFace(
-  service: Service,
-  upload: Upload,
-  enrolment: Enrolment,
-  options: EnrolOptions,
-): Promise<Enrolled> {
-  const target = await targetOf(service, enrolment);
-  const [enrolled] = await enrol(service, upload, target.gallery, [enrolment], [target], options);
-  return enrolled;
-}
-
-/**
- * Enrols several faces of one photograph into one gallery: all of them, or none.
- * @throws FacegraphError as `enrolFace`, its message beginning with the place of the face in the list.
+ *   `IdentityNotFound`, `InvalidInput`, and those of the engine. Where several faces are asked for,
+ *   the message begins with the place of the one at fault.
  */
 export async function enrolFaces(
   service: Service,
-  upload: Upload,
+  { image, hash: imageHash }: Upload,
   enrolments: readonly Enrolment[],
-  options: EnrolOptions,
+  { allowSimilar }: EnrolOptions,
 ): Promise<Enrolled[]> {
+  const { engine } = service;
   if (enrolments.length < 1 || enrolments.length > MAX_FACES)
     throw new FacegraphError('InvalidInput', `${enrolments.length} faces: give 1 to ${MAX_FACES}`);
   const targets = await each(enrolments, (enrolment) => targetOf(service, enrolment));
   const [{ gallery }] = targets;
   if (targets.some((target) => target.gallery.id !== gallery.id))
     throw new FacegraphError('InvalidInput', 'the faces of one call go into one gallery');
-  return enrol(service, upload, gallery, enrolments, targets, options);
-}
-
-async function enrol(
-  service: Service,
-  { image, hash: imageHash }: Upload,
-  gallery: Gallery,
-  choices: readonly FaceChoice[],
-  targets: readonly Target[],
-  { allowSimilar }: EnrolOptions,
-): Promise<Enrolled[]> {
-  const { engine } = service;
   const found = await engine.detect(image);
-  const faces = await each(choices, async (choice) => chooseFace(found, choice));
+  const faces = await each(enrolments, async (choice) => chooseFace(found, choice));
   if (new Set(faces).size < faces.length)
     throw new FacegraphError('InvalidInput', 'one face of the photograph was chosen twice');
   const embedder = await engine.embedder(gallery.model);

@@ -27,8 +27,8 @@ const KEEP_MS = 24 * 3_600_000;
 
 /**
  * Does the work, or answers what it came to when this key of this client was used before. The work
- * must make its changes in one `transact` with the service it is given; failures are not remembered,
- * so that a request which failed can be sent again.
+ * makes its changes in one `transact` with the service it is given, and returns what that returned.
+ * Failures are not remembered, so that a request which failed can be sent again.
  * @throws FacegraphError `IdempotencyKeyReused` when the key came with another request, `InvalidInput`
  *   for a key that is empty or long, and whatever `work` throws.
  */
@@ -45,13 +45,19 @@ export async function once<S extends { readonly db: PrismaClient }, T>(
   };
   await forgetOldKeys(service.db);
   const earlier = await earlierUse(service.db, asked);
-  return earlier ? (earlier.result as T) : work({ ...service, once: asked });
+  if (earlier) return earlier.result as T;
+  return work({ ...service, once: asked }).catch(async (error) => {
+    // It may have stumbled over what the same request did meanwhile.
+    const meanwhile = await earlierUse(service.db, asked);
+    if (meanwhile) return meanwhile.result as T;
+    throw error;
+  });
 }
 
 /**
  * A transaction that makes its change once where the service says so: whoever comes second, also at
  * the same moment and in another process, waits for the first and gets its result.
- * @param change returns plain data without a string that is no id.
+ * @param change returns plain JSON whose only strings are ids, with which an erasure finds it.
  */
 export function transact<T>(
   { db, once }: { readonly db: PrismaClient; readonly once?: Once },
