@@ -59,6 +59,22 @@ const FIELDS: Readonly<Record<string, { scope: Scope | 'any'; query: string }>> 
     scope: 'gallery:write',
     query: `mutation { enrolFaces(image: { base64: "AAAA" }, faces: []) { __typename } }`,
   },
+  reassignFace: {
+    scope: 'gallery:write',
+    query: `mutation { reassignFace(face: "${globalId('Face:x')}", to: { new: { name: "y" } }) { __typename } }`,
+  },
+  mergeIdentities: {
+    scope: 'gallery:write',
+    query: `mutation { mergeIdentities(from: "${globalId('Identity:x')}", into: "${globalId('Identity:y')}") { __typename } }`,
+  },
+  splitIdentity: {
+    scope: 'gallery:write',
+    query: `mutation { splitIdentity(identity: "${globalId('Identity:x')}", faces: [], new: { name: "y" }) { __typename } }`,
+  },
+  undoEdit: {
+    scope: 'gallery:write',
+    query: `mutation { undoEdit(id: "${globalId('Edit:x')}") { __typename } }`,
+  },
   identities: { scope: 'gallery:read', query: '{ identities { totalCount } }' },
   updateGallery: {
     scope: 'gallery:write',

@@ -57,12 +57,13 @@ export const builder = new SchemaBuilder<{
     nodeTypeOptions: { description: 'Whatever has an id of its own: `node` finds it.' },
     idFieldOptions: { description: 'Opaque; unique among all types.' },
     nodeQueryOptions: {
-      description: 'Any gallery, identity or face by its id. Scope `gallery:read`.',
+      description: 'Any gallery, identity, face or edit by its id. Scope `gallery:read`.',
       authScopes: { galleryRead: true },
       args: { id: { description: 'The id that a node calls its own.' } },
     },
     nodesQueryOptions: {
-      description: 'Several galleries, identities or faces by their ids. Scope `gallery:read`.',
+      description:
+        'Several galleries, identities, faces or edits by their ids. Scope `gallery:read`.',
       authScopes: { galleryRead: true },
       args: { ids: { description: 'The ids that the nodes call their own.' } },
       complexity: ({ ids }) => ({ field: 1, multiplier: (ids as unknown[]).length }),

@@ -60,6 +60,19 @@ export const GalleryNode = builder.prismaNode('Gallery', {
       { name: 'IdentityConnection' },
       { name: 'IdentityEdge' },
     ),
+    edits: t.relatedConnection(
+      'edits',
+      {
+        description: 'Corrections of whose faces are whose, newest first.',
+        authScopes: { galleryRead: true },
+        cursor: 'id',
+        totalCount: true,
+        complexity: pageCost,
+        query: { orderBy: { id: 'desc' } },
+      },
+      { name: 'EditConnection' },
+      { name: 'EditEdge' },
+    ),
   }),
 });
 

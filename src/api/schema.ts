@@ -5,6 +5,7 @@ import './gallery.ts';
 import './identity.ts';
 import './face.ts';
 import './enrol.ts';
+import './edit.ts';
 import './models.ts';
 import './health.ts';
 import { builder } from './builder.ts';

