@@ -75,6 +75,11 @@ const FIELDS: Readonly<Record<string, { scope: Scope | 'any'; query: string }>> 
     scope: 'gallery:write',
     query: `mutation { undoEdit(id: "${globalId('Edit:x')}") { __typename } }`,
   },
+  eraseIdentity: {
+    scope: 'gallery:write',
+    query: `mutation { eraseIdentity(id: "${globalId('Identity:x')}", confirmName: "y") { __typename } }`,
+  },
+  erasures: { scope: 'audit', query: '{ erasures { totalCount } }' },
   identities: { scope: 'gallery:read', query: '{ identities { totalCount } }' },
   updateGallery: {
     scope: 'gallery:write',

@@ -100,21 +100,24 @@ for (const { name, skip } of databases)
       ]);
       return { galleries, identities, faces, edits };
     };
-    const { people, variables } = requests();
+    const { mutations, variables } = requests();
 
-    it.each(Object.entries(people))('%s is done once', async (field, { query, image, first }) => {
-      const given = { ...(await variables(field, call, () => one)), key: `${field} 1` };
-      const before = await rows();
-      // Both at the same moment, each through a process of its own, and once more.
-      const answers = await Promise.all([one, two].map((api) => call(api, query, given, image)));
-      const after = await rows();
-      answers.push(await call(two, query, given, image));
-      expect(answers[0].__typename).toBe(first);
-      expect(answers[1]).toEqual(answers[0]);
-      expect(answers[2]).toEqual(answers[0]);
-      expect(after).not.toEqual(before);
-      expect(await rows()).toEqual(after);
-    });
+    it.each(Object.entries(mutations))(
+      '%s is done once',
+      async (field, { query, image, first }) => {
+        const given = { ...(await variables(field, call, () => one)), key: `${field} 1` };
+        const before = await rows();
+        // Both at the same moment, each through a process of its own, and once more.
+        const answers = await Promise.all([one, two].map((api) => call(api, query, given, image)));
+        const after = await rows();
+        answers.push(await call(two, query, given, image));
+        expect(answers[0].__typename).toBe(first);
+        expect(answers[1]).toEqual(answers[0]);
+        expect(answers[2]).toEqual(answers[0]);
+        expect(after).not.toEqual(before);
+        expect(await rows()).toEqual(after);
+      },
+    );
 
     it('refuses another request with the same key, and lets other clients use it', async () => {
       const key = 'shared';
@@ -182,6 +185,18 @@ for (const { name, skip } of databases)
       const { id } = await enrol();
       await one.run(`mutation { deleteFace(id: "${id}") { __typename } }`);
       expect((await enrol()).__typename).toBe('IdempotencyKeyReused');
+      const identity = { new: { gallery: { name: 'crew' }, name: 'Gone' } };
+      const faces = {
+        faces: [
+          { identity, face: 0 },
+          { identity, face: 1 },
+        ],
+        key: 'both gone',
+      };
+      const image = picture([90, 250, 190], [190, 100, 250]);
+      const both = await call(one, ENROL_MANY, faces, image);
+      await one.run(`mutation { deleteFace(id: "${both.faces[1].id}") { __typename } }`);
+      expect((await call(one, ENROL_MANY, faces, image)).__typename).toBe('IdempotencyKeyReused');
     });
 
     it('forgets a key after 24 hours', async () => {
@@ -212,16 +227,18 @@ type Call = (
 
 // Every mutation that makes something, and how to come to arguments for it.
 function requests() {
-  const people: Record<string, { query: string; first: string; image?: Uint8Array<ArrayBuffer> }> =
-    {
-      createGallery: { query: GALLERY, first: 'Gallery' },
-      createIdentity: { query: IDENTITY, first: 'Identity' },
-      enrolFace: { query: ENROL, first: 'Face', image: picture(red) },
-      enrolFaces: { query: ENROL_MANY, first: 'EnrolledFaces', image: picture(green, blue) },
-      reassignFace: { query: REASSIGN, first: 'EditedIdentity' },
-      splitIdentity: { query: SPLIT, first: 'EditedIdentity' },
-      mergeIdentities: { query: MERGE, first: 'EditedIdentity' },
-    };
+  const mutations: Record<
+    string,
+    { query: string; first: string; image?: Uint8Array<ArrayBuffer> }
+  > = {
+    createGallery: { query: GALLERY, first: 'Gallery' },
+    createIdentity: { query: IDENTITY, first: 'Identity' },
+    enrolFace: { query: ENROL, first: 'Face', image: picture(red) },
+    enrolFaces: { query: ENROL_MANY, first: 'EnrolledFaces', image: picture(green, blue) },
+    reassignFace: { query: REASSIGN, first: 'EditedIdentity' },
+    splitIdentity: { query: SPLIT, first: 'EditedIdentity' },
+    mergeIdentities: { query: MERGE, first: 'EditedIdentity' },
+  };
   let shade = 0;
   const enrolled = async (call: Call, api: Api) => {
     shade += 40;
@@ -252,5 +269,5 @@ function requests() {
         return { name: `Name of ${field}` };
     }
   };
-  return { people, variables };
+  return { mutations, variables };
 }

@@ -24,6 +24,7 @@ export const builder = new SchemaBuilder<{
     identify: boolean;
     galleryRead: boolean;
     galleryWrite: boolean;
+    audit: boolean;
   };
   DefaultFieldNullability: false;
   Scalars: {
@@ -42,6 +43,7 @@ export const builder = new SchemaBuilder<{
       identify: key !== null && permits(key, 'identify'),
       galleryRead: key !== null && permits(key, 'gallery:read'),
       galleryWrite: key !== null && permits(key, 'gallery:write'),
+      audit: key !== null && permits(key, 'audit'),
     }),
     unauthorizedError: (_parent, { key }, info) => refusal(key !== null, info.fieldName),
   },

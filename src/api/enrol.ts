@@ -119,7 +119,9 @@ builder.mutationFields((t) => ({
       const enrolled = await once(context, 'enrolFaces', request, (service) =>
         enrolFaces(service, upload, enrolments, args),
       );
-      return enrolled.map(({ id }) => id);
+      const ids = enrolled.map(({ id }) => id);
+      const where = { id: { in: ids }, gallery: visible(context) };
+      return still((await context.db.face.count({ where })) === ids.length ? ids : null);
     },
   }),
 }));

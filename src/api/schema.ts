@@ -6,6 +6,7 @@ import './identity.ts';
 import './face.ts';
 import './enrol.ts';
 import './edit.ts';
+import './erasure.ts';
 import './models.ts';
 import './health.ts';
 import { builder } from './builder.ts';

@@ -3,6 +3,7 @@ import type { Image } from '../../engine/image/image.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Gallery, PrismaClient } from '../../generated/prisma/client.ts';
 import { announce, changeFaces } from './changes.ts';
+import { eraseData } from './eraseData.ts';
 import type { Indexes } from './indexes.ts';
 import { type Once, transact } from './once.ts';
 import { personColumns } from './person.ts';
@@ -83,14 +84,10 @@ export async function createIdentity(
   });
 }
 
-/** Deletes a person with all faces. @throws FacegraphError `IdentityNotFound`. */
+/** Deletes a person with all faces and all that tells of them. @throws FacegraphError `IdentityNotFound`. */
 export async function deleteIdentity(service: Service, id: string): Promise<void> {
   const { galleryId } = await store.findIdentity(service, id);
-  await changeFaces(service, galleryId, async (tx, touched) => {
-    const faces = await tx.face.findMany({ where: { identityId: id }, select: { id: true } });
-    for (const face of faces) touched.faces.add(face.id);
-    await tx.identity.deleteMany({ where: { id } });
-  });
+  await changeFaces(service, galleryId, (tx, touched) => eraseData(tx, touched, galleryId, id));
 }
 
 /** Deletes one face of a person. @throws FacegraphError `FaceNotFound`. */
