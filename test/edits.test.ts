@@ -225,14 +225,14 @@ describe('edits', () => {
       (r, made) => call(REASSIGN, { face: r.faces[0], to: { id: made } }),
     ],
     [
-      'the old person is gone',
+      'the old person was merged away',
       'that had the faces is gone',
-      (r) => api.run(`mutation { deleteIdentity(id: "${r.id}") { __typename } }`),
+      async (r) => call(MERGE, { from: r.id, into: (await enter('Third', [])).id }),
     ],
     [
-      'the new person is gone',
+      'the new person was merged away',
       'moved or deleted',
-      (_r, made) => api.run(`mutation { deleteIdentity(id: "${made}") { __typename } }`),
+      async (_r, made) => call(MERGE, { from: made, into: (await enter('Third', [])).id }),
     ],
   ])('cannot undo a split when %s', async (_what, message, meanwhile) => {
     const r = await enter('Red', [red, green]);
@@ -249,6 +249,15 @@ describe('edits', () => {
       message: expect.stringContaining(message),
     });
     expect(await state()).toEqual(before);
+  });
+
+  it('go with the people they are of', async () => {
+    const r = await enter('Red', [red, green]);
+    const faces = [r.faces[1]];
+    const edited = await call(SPLIT, { identity: r.id, faces, new: { name: 'Green' } });
+    await api.run(`mutation { deleteIdentity(id: "${r.id}") { __typename } }`);
+    expect((await undo(edited.edit.id)).__typename).toBe('EditNotFound');
+    expect(await nameOf(green)).toBe('Green');
   });
 
   it('reach no other gallery, by whatever key', async () => {
