@@ -19,7 +19,7 @@ const ENROL = `mutation ($image: ImageInput!, $identity: EnrolIdentity!) {
 
 const READS = {
   'people and their faces': `query ($gallery: String!) { gallery(by: { name: $gallery }) {
-    faceCount identities(first: 50) { totalCount edges { node { name gallery { name }
+    faceCount identities(first: 50) { totalCount edges { node { name labels faceCount gallery { name }
       faces(first: 5) { totalCount edges { node { confidence identity { name } } } } } } } } }`,
   'who is near': `query ($gallery: String!, $image: ImageInput!) {
     identify(image: $image, gallery: { name: $gallery }, top: 50) { ... on Identification { faces { candidates {

@@ -107,6 +107,40 @@ const FIELDS: Readonly<Record<string, { scope: Scope | 'any'; query: string }>> 
     scope: 'gallery:write',
     query: `mutation { deleteFace(id: "${globalId('Face:x')}") { __typename } }`,
   },
+  enrolFaces: {
+    scope: 'gallery:write',
+    query: `mutation { enrolFaces(image: { base64: "AAAA" }, faces: []) { __typename } }`,
+  },
+  reassignFace: {
+    scope: 'gallery:write',
+    query: `mutation { reassignFace(face: "${globalId('Face:x')}", to: { new: { name: "y" } }) { __typename } }`,
+  },
+  mergeIdentities: {
+    scope: 'gallery:write',
+    query: `mutation { mergeIdentities(from: "${globalId('Identity:x')}", into: "${globalId('Identity:y')}") { __typename } }`,
+  },
+  splitIdentity: {
+    scope: 'gallery:write',
+    query: `mutation { splitIdentity(identity: "${globalId('Identity:x')}", faces: [], new: { name: "y" }) { __typename } }`,
+  },
+  undoEdit: {
+    scope: 'gallery:write',
+    query: `mutation { undoEdit(id: "${globalId('Edit:x')}") { __typename } }`,
+  },
+  eraseIdentity: {
+    scope: 'gallery:write',
+    query: `mutation { eraseIdentity(id: "${globalId('Identity:x')}", confirmName: "y") { __typename } }`,
+  },
+  erasures: { scope: 'audit', query: '{ erasures { totalCount } }' },
+  identities: { scope: 'gallery:read', query: '{ identities { totalCount } }' },
+  updateGallery: {
+    scope: 'gallery:write',
+    query: `mutation { updateGallery(id: "${globalId('Gallery:x')}") { __typename } }`,
+  },
+  updateIdentity: {
+    scope: 'gallery:write',
+    query: `mutation { updateIdentity(id: "${globalId('Identity:x')}") { __typename } }`,
+  },
 };
 
 describe('API server', () => {

@@ -186,7 +186,7 @@ for (const { name, skip } of databases)
         `{ gallery(by: { name: "crew" }) { identities { edges { node { id name } } } } }`,
       );
       const { id } = data.gallery.identities.edges[0].node;
-      const second = await enrol(picture([210, 40, 35]), { id });
+      const second = await enrol(picture([200, 40, 90]), { id });
       expect(second.data.enrolFace.identity.name).toBe('Red');
       const probe = await identify(picture(red), { gallery: { name: 'crew' } });
       const people = probe.data.identify.faces[0].candidates.map(

@@ -6,7 +6,8 @@ import {
 } from '../faces/search/cluster.ts';
 import { cosineThreshold, within } from './arguments.ts';
 import { builder, IMAGE_COST } from './builder.ts';
-import { EnrolIdentity, enrolIdentity, FaceNode } from './face.ts';
+import { EnrolIdentity, enrolIdentity } from './enrol.ts';
+import { FaceNode } from './face.ts';
 import * as failures from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
 import { ImageInput, readFace } from './image.ts';

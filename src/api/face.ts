@@ -1,12 +1,8 @@
-import { FacegraphError } from '../errors.ts';
 import { landmarksFromValues } from '../faces/gallery/faceRow.ts';
-import { deleteFace, type Enrolment, enrolFace } from '../faces/gallery/galleries.ts';
+import { deleteFace } from '../faces/gallery/galleries.ts';
 import { visible } from '../faces/gallery/store.ts';
-import { builder, IMAGE_COST } from './builder.ts';
+import { builder } from './builder.ts';
 import * as failures from './failures.ts';
-import { GalleryBy, galleryBy } from './gallery.ts';
-import { IdentityNode } from './identity.ts';
-import { ImageInput, readFace } from './image.ts';
 import { Box, Landmarks } from './picture.ts';
 
 /** An enrolled face. */
@@ -40,27 +36,6 @@ export const FaceNode = builder.prismaNode('Face', {
   }),
 });
 
-const NewIdentity = builder.inputType('NewIdentity', {
-  description: 'A person to be entered into a gallery.',
-  fields: (t) => ({
-    gallery: t.field({ type: GalleryBy, required: true, description: 'Where to.' }),
-    name: t.string({ required: true, description: '1 to 200 characters.' }),
-    externalId: t.string({
-      description: "The person's key in your own system, unique in the gallery.",
-    }),
-  }),
-});
-
-/** Whose a face is. */
-export const EnrolIdentity = builder.inputType('EnrolIdentity', {
-  description: 'Whose face it is, by one of the two.',
-  isOneOf: true,
-  fields: (t) => ({
-    id: t.globalID({ for: [IdentityNode], description: 'A person of a gallery.' }),
-    new: t.field({ type: NewIdentity, description: 'Somebody new, entered with the face.' }),
-  }),
-});
-
 const DeletedFace = builder.objectRef<{ id: string }>('DeletedFace').implement({
   description: 'What is left of a deleted face.',
   fields: (t) => ({
@@ -69,46 +44,6 @@ const DeletedFace = builder.objectRef<{ id: string }>('DeletedFace').implement({
 });
 
 builder.mutationFields((t) => ({
-  enrolFace: t.prismaField({
-    type: 'Face',
-    description:
-      'Stores the embedding of one face of a photograph; `identify` finds it from then on. The photograph is stored only where the gallery keeps images. Scope `gallery:write`.',
-    authScopes: { galleryWrite: true },
-    complexity: { field: IMAGE_COST },
-    errors: {
-      types: [
-        failures.NoFaceFound,
-        failures.MultipleFacesFound,
-        failures.DuplicateFace,
-        failures.GalleryNotFound,
-        failures.IdentityNotFound,
-        failures.NameTaken,
-        failures.TokenInvalid,
-        failures.ModelUnavailable,
-        ...failures.IMAGE_FAILURES,
-      ],
-    },
-    args: {
-      identity: t.arg({ type: EnrolIdentity, required: true, description: 'Whose face it is.' }),
-      image: t.arg({
-        type: ImageInput,
-        required: true,
-        description: 'The photograph, or a face of it.',
-      }),
-      face: t.arg.int({
-        description: 'Index of the face among several, as in `MultipleFacesFound` and `detect`.',
-      }),
-    },
-    resolve: async (query, _root, { identity, image, face }, context) => {
-      const enrolment = {
-        identity: enrolIdentity(identity),
-        upload: await readFace(image, context),
-        face,
-      };
-      const { id } = await enrolFace(context, enrolment);
-      return context.db.face.findUniqueOrThrow({ ...query, where: { id } });
-    },
-  }),
   deleteFace: t.field({
     type: DeletedFace,
     description: 'Deletes one face of a person, for good. Scope `gallery:write`.',
@@ -121,10 +56,3 @@ builder.mutationFields((t) => ({
     },
   }),
 }));
-
-/** The domain's way to say the same. @throws FacegraphError `InvalidInput`. */
-export function enrolIdentity(input: typeof EnrolIdentity.$inferInput): Enrolment['identity'] {
-  if (input.id) return { id: input.id.id };
-  if (!input.new) throw new FacegraphError('InvalidInput', 'identity needs id or new');
-  return { gallery: galleryBy(input.new.gallery), new: input.new };
-}

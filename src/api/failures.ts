@@ -65,6 +65,15 @@ export const ModelMismatch = failure(
   'ModelMismatch',
   'Embeddings of two models would have to be compared, which says nothing.',
 );
+export const IdempotencyKeyReused = failure(
+  'IdempotencyKeyReused',
+  'The idempotency key was used for another request in the last 24 hours, or what it made is gone.',
+);
+export const EditNotFound = failure('EditNotFound', 'There is no such edit.');
+export const EditConflict = failure(
+  'EditConflict',
+  'The edit cannot be undone any more: the message says what happened to its faces or people since.',
+);
 export const ModelUnavailable = failure(
   'ModelUnavailable',
   'The weights of the model are not on the server. The message has the command that gets them.',
@@ -76,7 +85,8 @@ export const InvalidInput = failure('InvalidInput', 'An argument is outside of w
 export const DuplicateFace = withCode('DuplicateFace');
 builder.objectType(DuplicateFace, {
   name: 'DuplicateFace',
-  description: 'The gallery holds this face of this photograph already.',
+  description:
+    'The gallery holds this face of this photograph already, or one that is all but the same.',
   interfaces: [Failure],
   fields: (t) => ({
     existing: t.prismaField({
@@ -93,7 +103,7 @@ export const MultipleFacesFound = withCode('MultipleFacesFound');
 builder.objectType(MultipleFacesFound, {
   name: 'MultipleFacesFound',
   description:
-    'The photograph shows several people. Repeat the call with the index of one of them.',
+    'The photograph shows several people. Repeat the call with the index of one of them, or its box.',
   interfaces: [Failure],
   fields: (t) => ({
     faces: t.field({

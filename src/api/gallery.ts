@@ -1,8 +1,18 @@
 import { createGallery, deleteGallery } from '../faces/gallery/galleries.ts';
+import { likeFilter } from '../faces/gallery/person.ts';
 import { visible } from '../faces/gallery/store.ts';
+import { updateGallery } from '../faces/gallery/update.ts';
 import { cosineThreshold } from './arguments.ts';
 import { builder, pageCost } from './builder.ts';
-import { GalleryNotFound, InvalidInput, ModelUnavailable, NameTaken } from './failures.ts';
+import {
+  GalleryNotFound,
+  IdempotencyKeyReused,
+  InvalidInput,
+  ModelUnavailable,
+  NameTaken,
+} from './failures.ts';
+import { IDEMPOTENCY, once, still } from './idempotency.ts';
+import { IdentityFilter } from './person.ts';
 
 /** How a client names a gallery. */
 export const GalleryBy = builder.inputType('GalleryBy', {
@@ -44,7 +54,10 @@ export const GalleryNode = builder.prismaNode('Gallery', {
         cursor: 'id',
         totalCount: true,
         complexity: pageCost,
-        query: { orderBy: { id: 'asc' } },
+        args: {
+          filter: t.arg({ type: IdentityFilter, description: 'Whom to list; all if absent.' }),
+        },
+        query: ({ filter }) => ({ orderBy: { id: 'asc' }, where: likeFilter(filter ?? {}) }),
       },
       { name: 'IdentityConnection' },
       { name: 'IdentityEdge' },
@@ -61,6 +74,19 @@ export const GalleryNode = builder.prismaNode('Gallery', {
       },
       { name: 'UnassignedFaceConnection' },
       { name: 'UnassignedFaceEdge' },
+    ),
+    edits: t.relatedConnection(
+      'edits',
+      {
+        description: 'Corrections of whose faces are whose, newest first.',
+        authScopes: { galleryRead: true },
+        cursor: 'id',
+        totalCount: true,
+        complexity: pageCost,
+        query: { orderBy: { id: 'desc' } },
+      },
+      { name: 'EditConnection' },
+      { name: 'EditEdge' },
     ),
   }),
 });
@@ -114,7 +140,7 @@ builder.mutationFields((t) => ({
     type: 'Gallery',
     description: 'Makes an empty gallery. Scope `gallery:write`.',
     authScopes: { galleryWrite: true },
-    errors: { types: [NameTaken, ModelUnavailable, InvalidInput] },
+    errors: { types: [NameTaken, ModelUnavailable, InvalidInput, IdempotencyKeyReused] },
     args: {
       name: t.arg.string({ required: true, description: 'Unique, 1 to 200 characters.' }),
       model: t.arg.string({
@@ -130,10 +156,33 @@ builder.mutationFields((t) => ({
         defaultValue: false,
         description: 'Whether the photographs of enrolled faces are stored, which `reembed` needs.',
       }),
+      ...IDEMPOTENCY,
     },
     resolve: async (query, _root, args, context) => {
       const threshold = cosineThreshold(args.threshold);
-      const { id } = await createGallery(context, { ...args, threshold });
+      const { id } = await once(context, 'createGallery', args, (service) =>
+        createGallery(service, { ...args, threshold }),
+      );
+      return still(await context.db.gallery.findUnique({ ...query, where: { id } }));
+    },
+  }),
+  updateGallery: t.prismaField({
+    type: 'Gallery',
+    description: 'Changes a gallery; what is absent stays as it is. Scope `gallery:write`.',
+    authScopes: { galleryWrite: true },
+    errors: { types: [GalleryNotFound, NameTaken, InvalidInput] },
+    args: {
+      id: t.arg.globalID({ required: true, for: [GalleryNode], description: 'Which one.' }),
+      name: t.arg.string({ description: 'Unique, 1 to 200 characters.' }),
+      threshold: t.arg.float({
+        description: "Cosine distance up to which a face matches; null: the model's own.",
+      }),
+    },
+    resolve: async (query, _root, { id: { id }, name, threshold }, context) => {
+      await updateGallery(context, id, {
+        name: name ?? undefined,
+        threshold: threshold === null ? null : cosineThreshold(threshold),
+      });
       return context.db.gallery.findUniqueOrThrow({ ...query, where: { id } });
     },
   }),

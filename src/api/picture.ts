@@ -1,4 +1,5 @@
 import type { Face, Landmarks as LandmarksShape, Point as PointShape } from '../engine/face.ts';
+import { FacegraphError } from '../errors.ts';
 import type { Upload } from '../faces/search/probe.ts';
 import { keepFace, type Token } from '../faces/search/tokens.ts';
 import { builder } from './builder.ts';
@@ -29,6 +30,24 @@ export const Box = builder.objectRef<Face['box']>('Box').implement({
     height: t.int({ description: 'Down from `y`.', resolve: ([, , , height]) => height }),
   }),
 });
+
+/** A rectangle as a client gives it. */
+export const BoxInput = builder.inputType('BoxInput', {
+  description: 'A rectangle of the upright image, in pixels.',
+  fields: (t) => ({
+    x: t.float({ required: true, description: 'Left edge.' }),
+    y: t.float({ required: true, description: 'Top edge.' }),
+    width: t.float({ required: true, description: 'To the right of `x`.' }),
+    height: t.float({ required: true, description: 'Down from `y`.' }),
+  }),
+});
+
+/** A rectangle as the engine has it. @throws FacegraphError `InvalidInput` when it is empty. */
+export function boxOf({ x, y, width, height }: typeof BoxInput.$inferInput): Face['box'] {
+  if (!(width > 0 && height > 0))
+    throw new FacegraphError('InvalidInput', `a box of ${width} by ${height} holds nothing`);
+  return [x, y, width, height];
+}
 
 /** The five points of a face. */
 export const Landmarks = builder.objectRef<LandmarksShape>('Landmarks').implement({

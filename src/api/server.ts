@@ -17,7 +17,9 @@ import { currentRequest } from './operation/request.ts';
 import { schema } from './schema.ts';
 
 /** What the server needs from the program around it. */
-export interface ServerOptions extends Omit<Context, 'key' | 'galleries'>, OperationOptions {
+export interface ServerOptions
+  extends Omit<Context, 'key' | 'galleries' | 'once'>,
+    OperationOptions {
   /** Serves GraphiQL to browsers. */
   readonly graphiql: boolean;
   /** False while the program shuts down; `/readyz` then says so. */

@@ -1,6 +1,6 @@
 import { FacegraphError } from '../errors.ts';
 import type { Prisma, PrismaClient } from '../generated/prisma/client.ts';
-import { named } from './gallery/galleries.ts';
+import { named } from './gallery/text.ts';
 import { insertKey, type NewKey } from './keys.ts';
 
 /** A key that always works and may manage all others. */

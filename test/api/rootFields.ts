@@ -34,7 +34,7 @@ export interface OperationOptions {
   readonly depth?: number;
 }
 
-const NODES = ['ApiKey', 'Gallery', 'Identity', 'Face', 'Job'];
+const NODES = ['ApiKey', 'Gallery', 'Identity', 'Face', 'Job', 'Edit'];
 // Of two arguments one is needed, which a schema cannot say.
 const NEEDED: Readonly<Record<string, string>> = {
   identify: 'gallery',

@@ -2,6 +2,7 @@ import { FacegraphError } from '../../errors.ts';
 import type { Gallery, Prisma, PrismaClient } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
 import type { Indexes } from './indexes.ts';
+import { type Once, transact } from './once.ts';
 import { refreshTemplate } from './template.ts';
 
 /** What a change touched; whoever makes one says so. */
@@ -23,12 +24,13 @@ export const CHANNEL = 'facegraph_gallery';
  * @throws FacegraphError `GalleryNotFound`, and whatever `change` throws; then nothing is changed.
  */
 export async function changeFaces<T>(
-  { db, indexes }: { readonly db: PrismaClient; readonly indexes: Indexes },
+  service: { readonly db: PrismaClient; readonly indexes: Indexes; readonly once?: Once },
   galleryId: string,
   change: (tx: Prisma.TransactionClient, touched: Touched, gallery: Gallery) => Promise<T>,
   timeout?: number,
 ): Promise<T> {
-  const result = await db.$transaction(
+  const result = await transact(
+    service,
     async (tx) => {
       const gallery = await nextVersion(tx, galleryId);
       const touched: Touched = { faces: new Set(), identities: new Set() };
@@ -40,9 +42,9 @@ export async function changeFaces<T>(
       await announce(tx, galleryId);
       return value;
     },
-    timeout === undefined ? undefined : { timeout },
+    timeout,
   );
-  await indexes.follow(galleryId);
+  await service.indexes.follow(galleryId);
   return result;
 }
 

@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.ts';
 import { CHANNEL } from './changes.ts';
 import type { Indexes } from './indexes.ts';
+import { forgetOldKeys } from './once.ts';
 
 /** How often versions are compared, which repairs a missed announcement. */
 const CHECK_MS = 1000;
@@ -26,6 +27,7 @@ export function followOthers(
     await indexes.followAll();
     const before = new Date(Date.now() - KEEP_MS);
     await client.galleryChange.deleteMany({ where: { at: { lt: before } } });
+    await forgetOldKeys(client);
   };
   const timer = setInterval(() => {
     checking = checking.then(check).catch(failed);

@@ -1,17 +1,13 @@
 import type { Engine } from '../../engine/engine.ts';
-import type { Face } from '../../engine/face.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Gallery, PrismaClient } from '../../generated/prisma/client.ts';
-import {
-  embedProbe,
-  faceProbeOf,
-  type KeptFace,
-  type Probe,
-  type Upload,
-} from '../search/probe.ts';
 import { announce, changeFaces } from './changes.ts';
+import { eraseData } from './eraseData.ts';
 import type { Indexes } from './indexes.ts';
+import { type Once, transact } from './once.ts';
+import { personColumns } from './person.ts';
 import * as store from './store.ts';
+import { named } from './text.ts';
 
 /** What the domain works with; one of each per process. */
 export interface Service {
@@ -20,14 +16,8 @@ export interface Service {
   readonly indexes: Indexes;
   /** Ids of the galleries that may be used; null: all. Others are as if they were not there. */
   readonly galleries: readonly string[] | null;
-}
-
-/** The face to enrol and the person it belongs to. */
-export interface Enrolment {
-  readonly identity: { id: string } | { gallery: store.GalleryBy; new: store.NewIdentity };
-  readonly upload: Upload | KeptFace;
-  /** Which of several faces, by its place in the answer of `detect`. */
-  readonly face?: number | null;
+  /** The request in hand, where it may be sent twice and must be done once. */
+  readonly once?: Once;
 }
 
 /**
@@ -36,13 +26,18 @@ export interface Enrolment {
  *   `ModelUnavailable`, `Forbidden` for a service bound to galleries.
  */
 export async function createGallery(
-  { db, engine, galleries }: Service,
-  data: store.NewGallery,
-): Promise<Gallery> {
+  service: Service,
+  { name, model, threshold, keepImages }: store.NewGallery,
+): Promise<{ id: string }> {
+  const { engine, galleries } = service;
   if (galleries)
     throw new FacegraphError('Forbidden', 'a key that is bound to galleries makes no others');
-  await engine.embedder(data.model);
-  return store.insertGallery(db, { ...data, name: named(data.name) });
+  await engine.embedder(model);
+  const data = { name: named(name), model, threshold, keepImages };
+  return transact(service, async (tx) => {
+    const { id } = await store.insertGallery(tx, data);
+    return { id };
+  });
 }
 
 /**
@@ -74,17 +69,17 @@ export async function createIdentity(
   identity: store.NewIdentity,
 ): Promise<{ id: string }> {
   const gallery = await store.findGallery(service, by);
-  return store.insertIdentity(service.db, gallery.id, { ...identity, name: named(identity.name) });
+  const person = personColumns(identity);
+  return transact(service, async (tx) => {
+    const { id } = await store.insertIdentity(tx, gallery.id, person);
+    return { id };
+  });
 }
 
-/** Deletes a person with all faces. @throws FacegraphError `IdentityNotFound`. */
+/** Deletes a person with all faces and all that tells of them. @throws FacegraphError `IdentityNotFound`. */
 export async function deleteIdentity(service: Service, id: string): Promise<void> {
   const { galleryId } = await store.findIdentity(service, id);
-  await changeFaces(service, galleryId, async (tx, touched) => {
-    const faces = await tx.face.findMany({ where: { identityId: id }, select: { id: true } });
-    for (const face of faces) touched.faces.add(face.id);
-    await tx.identity.deleteMany({ where: { id } });
-  });
+  await changeFaces(service, galleryId, (tx, touched) => eraseData(tx, touched, galleryId, id));
 }
 
 /** Deletes one face. @throws FacegraphError `FaceNotFound`. */
@@ -97,71 +92,4 @@ export async function deleteFace(service: Service, id: string): Promise<void> {
     if (identityId) touched.identities.add(identityId);
     await tx.face.delete({ where: { id } });
   });
-}
-
-/**
- * Detects, embeds and stores one face; it can be found as soon as this returns.
- * @throws FacegraphError `NoFaceFound`; `MultipleFacesFound` with `details.faces` when none of
- *   several was chosen, and `details.upload`; `DuplicateFace`, `NameTaken`, `GalleryNotFound`, `IdentityNotFound`,
- *   `InvalidInput`, and those of the engine.
- */
-export async function enrolFace(service: Service, enrolment: Enrolment): Promise<{ id: string }> {
-  const { engine } = service;
-  const { gallery, identity } = await enrolmentTarget(service, enrolment.identity);
-  const probe = await faceProbeOf(engine, enrolment.upload);
-  const face = chosen(probe, enrolment.face);
-  const [embedding] = await embedProbe(await engine.embedder(gallery.model), probe, [face]);
-  return changeFaces(service, gallery.id, async (tx, touched, now) => {
-    if (now.model !== gallery.model)
-      throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
-    const bytes = probe.upload?.bytes ?? null;
-    const data = { face, imageHash: probe.hash, bytes, embedding };
-    const row = await store.insertFace(tx, now, identity, data);
-    touched.faces.add(row.id);
-    if (row.identityId) touched.identities.add(row.identityId);
-    return row;
-  });
-}
-
-/** The gallery that somebody is to be enrolled in. @throws FacegraphError as `enrolFace`. */
-export async function enrolmentTarget(
-  service: Service,
-  identity: Enrolment['identity'],
-): Promise<{ gallery: Gallery; identity: { id: string } | store.NewIdentity }> {
-  if ('id' in identity) {
-    const { galleryId } = await store.findIdentity(service, identity.id);
-    return { gallery: await store.findGallery(service, { id: galleryId }), identity };
-  }
-  const person = { ...identity.new, name: named(identity.new.name) };
-  return { gallery: await store.findGallery(service, identity.gallery), identity: person };
-}
-
-/**
- * The face to enrol: the only one, or the one chosen.
- * @throws FacegraphError `MultipleFacesFound` with `details.faces` and `details.upload`, `InvalidInput`.
- */
-export function chosen(
-  { faces, upload }: Pick<Probe, 'faces' | 'upload'>,
-  index?: number | null,
-): Face {
-  if (index == null) {
-    if (faces.length === 1) return faces[0];
-    throw new FacegraphError(
-      'MultipleFacesFound',
-      `${faces.length} faces in the image: choose one by its index`,
-      { faces, upload },
-    );
-  }
-  const face = faces[index];
-  if (!face)
-    throw new FacegraphError('InvalidInput', `face ${index} of ${faces.length}: the first is 0`);
-  return face;
-}
-
-/** A name as it is stored: trimmed, NFC. @throws FacegraphError `InvalidInput` unless 1 to 200 characters. */
-export function named(name: string): string {
-  const trimmed = name.trim().normalize('NFC');
-  if (trimmed === '' || trimmed.length > 200)
-    throw new FacegraphError('InvalidInput', 'a name has 1 to 200 characters');
-  return trimmed;
 }

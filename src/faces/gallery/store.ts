@@ -31,6 +31,27 @@ export interface NewIdentity {
   readonly name: string;
   /** The person's key in the client's own system, unique in the gallery. */
   readonly externalId?: string | null;
+  readonly labels?: readonly string[] | null;
+  readonly consent?: Consent | null;
+}
+
+/** Why and how long a person's data may be held. */
+export interface Consent {
+  readonly basis: string;
+  /** Now when absent. */
+  readonly recordedAt?: Date | null;
+  /** No end when absent. */
+  readonly expiresAt?: Date | null;
+}
+
+/** A person as the database holds it. */
+export interface PersonColumns {
+  readonly name: string;
+  readonly externalId?: string | null;
+  readonly labels?: string[];
+  readonly consentBasis?: string | null;
+  readonly consentRecordedAt?: Date | null;
+  readonly consentExpiresAt?: Date | null;
 }
 
 /** What is kept of one enrolled face. */
@@ -81,7 +102,10 @@ export async function findFace(access: Access, id: string): Promise<Face> {
 }
 
 /** @throws FacegraphError `NameTaken`. */
-export async function insertGallery(db: PrismaClient, data: NewGallery): Promise<Gallery> {
+export async function insertGallery(
+  db: PrismaClient | Prisma.TransactionClient,
+  data: NewGallery,
+): Promise<Gallery> {
   return db.gallery.create({ data }).catch((error) => {
     throw violates(error, 'P2002')
       ? new FacegraphError('NameTaken', `there is a gallery ${data.name} already`)
@@ -93,11 +117,14 @@ export async function insertGallery(db: PrismaClient, data: NewGallery): Promise
 export async function insertIdentity(
   db: PrismaClient | Prisma.TransactionClient,
   galleryId: string,
-  { name, externalId }: NewIdentity,
+  person: PersonColumns,
 ): Promise<Identity> {
-  return db.identity.create({ data: { galleryId, name, externalId } }).catch((error) => {
+  return db.identity.create({ data: { ...person, galleryId } }).catch((error) => {
     if (violates(error, 'P2002'))
-      throw new FacegraphError('NameTaken', `the gallery has an identity ${externalId} already`);
+      throw new FacegraphError(
+        'NameTaken',
+        `the gallery has an identity ${person.externalId} already`,
+      );
     throw violates(error, 'P2003')
       ? new FacegraphError('GalleryNotFound', 'the gallery was deleted meanwhile')
       : error;
@@ -112,7 +139,7 @@ export async function insertIdentity(
 export async function insertFace(
   tx: Prisma.TransactionClient,
   gallery: Gallery,
-  identity: { id: string } | NewIdentity | null,
+  identity: { id: string } | PersonColumns | null,
   { face, imageHash, bytes, embedding }: NewFace,
 ): Promise<{ id: string; identityId: string | null }> {
   const { id: galleryId, model } = gallery;

@@ -39,7 +39,8 @@ export async function refreshTemplate(
     where: { model: gallery.model, face: { identityId } },
     orderBy: { faceId: 'asc' },
   });
-  const threshold = gallery.threshold ?? manifest(gallery.model).threshold!;
+  // The model's own, so that a template does not change with the gallery's threshold.
+  const threshold = manifest(gallery.model).threshold!;
   const made = template(
     rows.map(({ vector }) => fromBytes(vector)),
     threshold,

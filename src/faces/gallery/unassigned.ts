@@ -1,7 +1,8 @@
 import { FacegraphError } from '../../errors.ts';
 import { embedProbe, faceProbeOf, type KeptFace, type Upload } from '../search/probe.ts';
 import { changeFaces } from './changes.ts';
-import { type Enrolment, enrolmentTarget, type Service } from './galleries.ts';
+import { type Enrolment, enrolmentTarget } from './enrol.ts';
+import type { Service } from './galleries.ts';
 import { findGallery, findIdentity, type GalleryBy, insertFace, insertIdentity } from './store.ts';
 
 /** What became of the faces of a photograph, by their ids, in the order of `detect`. */

@@ -1,7 +1,7 @@
 import { FacegraphError } from '../../errors.ts';
 import type { Job, Prisma, PrismaClient } from '../../generated/prisma/client.ts';
-import { named } from '../gallery/galleries.ts';
 import { findGallery, type GalleryBy } from '../gallery/store.ts';
+import { named } from '../gallery/text.ts';
 import type { EnrolInput, ItemInput, PersonInput } from './input.ts';
 import { type BulkPhotograph, type BulkSource, bulkPhotographs } from './photographs.ts';
 import { announceJob } from './queue.ts';

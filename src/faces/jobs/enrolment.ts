@@ -4,7 +4,8 @@ import { decodeImage } from '../../engine/image/decode.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { JobItem, Prisma } from '../../generated/prisma/client.ts';
 import { changeFaces } from '../gallery/changes.ts';
-import { chosen } from '../gallery/galleries.ts';
+import { chooseFace } from '../gallery/chooseFace.ts';
+import { personColumns } from '../gallery/person.ts';
 import { findGallery, insertFace, insertIdentity, type NewFace } from '../gallery/store.ts';
 import { embedProbe, faceProbeOf } from '../search/probe.ts';
 import type { ItemInput, PersonInput } from './input.ts';
@@ -93,7 +94,7 @@ async function extract(
   const image = await decodeImage(bytes);
   const hash = createHash('sha256').update(bytes).digest('hex');
   const probe = await faceProbeOf(engine, { image, bytes, hash });
-  const face = chosen(probe);
+  const face = chooseFace(probe);
   const [embedding] = await embedProbe(embedder, probe, [face]);
   return { face, imageHash: hash, bytes, embedding };
 }
@@ -110,7 +111,8 @@ async function personOf(
     orderBy: { id: 'asc' },
     select: { id: true },
   });
-  return existing ?? insertIdentity(tx, galleryId, { name: name ?? externalId!, externalId });
+  const person = personColumns({ name: name ?? externalId!, externalId });
+  return existing ?? insertIdentity(tx, galleryId, person);
 }
 
 function refusal(error: unknown, log: Work['log']): Refusal {
