@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeDecoder } from '../src/engine/image/decode.ts';
+import { expire } from '../src/faces/jobs/expire.ts';
 import { createKey } from '../src/faces/keys.ts';
 import { type Colour, fakeEngine, PEOPLE, picture } from './api/fakeEngine.ts';
 import { type Api, openApi, temporaryDirectory } from './api/harness.ts';
@@ -19,8 +20,12 @@ const REASSIGN = `mutation ($face: ID!, $to: ID!) {
 const UNDO = 'mutation ($id: ID!) { undoEdit(id: $id) { __typename } }';
 const ERASE = `mutation ($id: ID!, $name: String!) { eraseIdentity(id: $id, confirmName: $name) {
   __typename
-  ... on Erasure { id at hash receipt counts { identities faces embeddings edits idempotencyKeys } }
+  ... on Erasure { id at hash receipt counts { identities faces embeddings images tokens edits jobItems searchResults idempotencyKeys } }
   ... on Failure { message } } }`;
+const BULK = `mutation ($image: ImageInput!) {
+  enrolInBulk(gallery: { name: "crew" }, source: { uploads: [{ name: "Old Secret", image: $image }] }) { ... on Job { id } } }`;
+const JOB = 'query ($id: ID!) { job(id: $id) { finishedAt } }';
+const TOKEN = `query ($image: ImageInput!) { detect(image: $image) { ... on Detection { faces { token } } } }`;
 const ERASURES = '{ erasures { totalCount edges { node { id hash receipt } } } }';
 const IDENTIFY = `query ($image: ImageInput!) { identify(image: $image, gallery: { name: "crew" }) {
   ... on Identification { faces { match { identity { name } } candidates { identity { name } } } } } }`;
@@ -33,7 +38,7 @@ describe('erasure', () => {
     directory = await temporaryDirectory();
     api = await openApi(fakeEngine(), { directory: directory.path });
     for (const name of ['crew', 'staff'])
-      await api.run(`mutation { createGallery(name: "${name}") { __typename } }`);
+      await api.run(`mutation { createGallery(name: "${name}", keepImages: true) { __typename } }`);
   });
 
   afterAll(async () => {
@@ -86,13 +91,19 @@ describe('erasure', () => {
       await call(ENROL, { id: bob.id, key: 'face bob' }, { image: green }),
       await call(ENROL, { id: bob.id, key: 'face given to ann' }, { image: blue }),
     ];
+    const { id } = await call(BULK, {}, { image: [150, 60, 220] });
+    await expect.poll(async () => (await call(JOB, { id })).finishedAt).not.toBeNull();
     await call(REASSIGN, { face: faces[3].id, to: older.id });
     await call(MERGE, { from: older.id, into: old.id, key: 'merge' });
     await call(MERGE, { from: old.id, into: ann.id });
     const cyd = await call(CREATE, { name: 'Cyd' });
     const kept = await call(REASSIGN, { face: faces[2].id, to: cyd.id });
+    await call(TOKEN, {}, { image: red });
+    await call(IDENTIFY, {}, { image: red });
+    await expect.poll(() => api.searchLog.pending).toBe(0);
     const known = [
       'Secret',
+      createHash('sha256').update(picture(red)).digest('hex'),
       'external-ann',
       'external-old',
       'label-ann',
@@ -110,9 +121,13 @@ describe('erasure', () => {
     const erasure = await call(ERASE, { id: ann.id, name: 'Ann Secret' });
     expect(erasure.counts).toEqual({
       identities: 1,
-      faces: 3,
-      embeddings: 3,
+      faces: 4,
+      embeddings: 4,
+      images: 4,
+      tokens: 1,
       edits: 3,
+      jobItems: 1,
+      searchResults: 1,
       idempotencyKeys: 5,
     });
     const after = await everything();
@@ -141,6 +156,22 @@ describe('erasure', () => {
     });
     const again = await call(ERASE, { id: ann.id, name: 'Ann Secret' });
     expect(again.__typename).toBe('IdentityNotFound');
+  });
+
+  it('comes by itself when the consent ends', async () => {
+    const { client: db } = api.database;
+    const before = await db.erasure.count();
+    const consent = { basis: 'form', recordedAt: '2020-01-01T00:00:00Z' };
+    const ended = { ...consent, expiresAt: '2021-01-01T00:00:00Z' };
+    const { id } = await call(CREATE, { name: 'Gone Ended', consent: ended });
+    await call(CREATE, { name: 'Here Still', consent });
+    await call(ENROL, { id }, { image: [90, 90, 250] });
+    const faces = api.indexes.size();
+    await expire({ db, indexes: api.indexes });
+    expect(api.indexes.size()).toBe(faces - 1);
+    expect(await everything()).not.toContain('Gone Ended');
+    expect(await everything()).toContain('Here Still');
+    expect(await db.erasure.count()).toBe(before + 1);
   });
 
   it('spares whom a merge was undone for', async () => {

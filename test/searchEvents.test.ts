@@ -155,7 +155,7 @@ for (const { name, skip } of databases)
       expect(rest.edges).toEqual(all.edges.slice(2));
       expect((await events({ key: staff }))[0].message).toBe('key is the id of a Gallery');
       const bad = await events({ from: '31.1.2026' });
-      expect(bad[0].message).toContain('DateTime is a moment');
+      expect(bad[0].message).toContain('DateTime is ISO 8601');
     });
 
     it('shows a bound key only its galleries and the people of those', async () => {

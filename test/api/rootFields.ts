@@ -92,10 +92,12 @@ function literal(
   };
   const scalar = (typeName: string): unknown => {
     if (typeName === 'ID') {
-      // Which kind of node an argument takes is in its name or around it; a schema does not say.
-      const words = [name, parent].join().toLowerCase();
-      const node = NODES.find((candidate) => words.includes(candidate.toLowerCase())) ?? 'Gallery';
-      return ids[node] ?? globalId(node, 'x');
+      // Which kind of node an argument takes is in its name, else around it; a schema does not say.
+      const nodeIn = (words: string) =>
+        NODES.find((node) => words.toLowerCase().includes(node.toLowerCase().replace(/y$/, '')));
+      const node =
+        parent === 'FaceReceiver' ? 'Identity' : (nodeIn(name) ?? nodeIn(parent) ?? 'Gallery');
+      return ids[node] ?? globalId(node, name);
     }
     if (name === 'base64') return IMAGE;
     return { Int: 1, Float: 0.5, Boolean: true, DateTime: '2126-01-31T12:00:00Z' }[typeName] ?? 'x';

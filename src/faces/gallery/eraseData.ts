@@ -1,6 +1,6 @@
 import type { Prisma } from '../../generated/prisma/client.ts';
 import { forgetPerson } from '../jobs/forgetPerson.ts';
-import { blankIdentities } from '../search/searchEvents.ts';
+import { blankIdentities, blankImages } from '../search/searchEvents.ts';
 import { forgetTokens } from '../search/tokens.ts';
 import type { Touched } from './changes.ts';
 
@@ -62,6 +62,7 @@ export async function eraseData(
   });
   const identities = await tx.identity.deleteMany({ where: { id: identityId } });
   const searchResults = await blankIdentities(tx, ids);
+  await blankImages(tx, hashes);
   return {
     identities: identities.count,
     faces: faceIds.length,

@@ -1,5 +1,6 @@
 import type { PrismaClient } from '../../generated/prisma/client.ts';
 import { changeFaces } from '../gallery/changes.ts';
+import { eraseExpired } from '../gallery/eraseIdentity.ts';
 import type { Service } from '../gallery/galleries.ts';
 
 const DAY = 86_400_000;
@@ -13,6 +14,7 @@ const BATCH = 500;
  */
 export async function expire(service: Pick<Service, 'db' | 'indexes'>): Promise<void> {
   await expireFaces(service);
+  await eraseExpired(service);
   await forgetJobs(service.db);
 }
 

@@ -51,3 +51,15 @@ export async function blankIdentities(
   });
   return count;
 }
+
+/** Takes photographs out of all logged searches, for whoever erases those they show. */
+export async function blankImages(
+  db: Prisma.TransactionClient,
+  imageHashes: readonly string[],
+): Promise<void> {
+  if (imageHashes.length === 0) return;
+  await db.$executeRaw`
+    UPDATE "SearchEvent"
+    SET "imageHashes" = ARRAY(SELECT h FROM unnest("imageHashes") h WHERE h <> ALL(${imageHashes}))
+    WHERE "imageHashes" && ${imageHashes}`;
+}
