@@ -215,6 +215,6 @@ describe('erasure', () => {
     const { erasures } = (await api.run(ERASURES, { key })).data;
     expect(erasures.edges).toMatchObject([{ node: { hash } }]);
     expect(erasures.totalCount).toBe(1);
-    expect((await api.run(ERASURES)).data.erasures.totalCount).toBe(3);
+    expect((await api.run(ERASURES)).data.erasures.totalCount).toBe(4);
   });
 });
