@@ -56,7 +56,7 @@ interface GalleryIndex {
   readonly template: Ranked;
 }
 
-const PAGE = 500;
+const PAGE = 2000;
 
 /** Indexes without a row; `followAll` loads them. */
 export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
