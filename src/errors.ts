@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'IdentityNotFound'
   | 'FaceNotFound'
   | 'NameTaken'
+  | 'IdTaken'
   | 'DuplicateFace'
   | 'ModelMismatch'
   | 'ModelUnavailable'
@@ -17,6 +18,7 @@ export type ErrorCode =
   | 'DeviceLost'
   | 'EngineBusy'
   | 'InvalidInput'
+  | 'BundleInvalid'
   | 'Unauthenticated'
   | 'Forbidden';
 

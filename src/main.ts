@@ -9,6 +9,7 @@ import { createIndexes } from './faces/gallery/indexes.ts';
 import { createFirstKey } from './faces/keys.ts';
 
 const DRAIN_MS = 10_000;
+const IMPORT_MS = 3_600_000;
 
 const started = performance.now();
 const host = process.env.HOST ?? '127.0.0.1';
@@ -36,6 +37,8 @@ async function serve(): Promise<void> {
 
   let accepting = true;
   const http = createHttpServer(
+    // Node's own patience, five minutes for a whole request, is too short for a large gallery.
+    { requestTimeout: IMPORT_MS },
     createServer({
       db: database.client,
       engine,

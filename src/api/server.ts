@@ -8,6 +8,7 @@ import {
   type YogaServerInstance,
 } from 'graphql-yoga';
 import { authenticate } from '../faces/keys.ts';
+import { bundles } from './bundle.ts';
 import type { Context } from './context.ts';
 import { expectedCode, maskError } from './mask.ts';
 import { schema } from './schema.ts';
@@ -25,11 +26,16 @@ const MAX_BODY_BYTES = 28_000_000;
 const MAX_TOKENS = 2000;
 
 /**
- * The HTTP handler: GraphQL at `/graphql`, liveness at `/healthz`, readiness at `/readyz`. It never
- * listens; tests call its `fetch`.
+ * The HTTP handler: GraphQL at `/graphql`, galleries as files below `/galleries`, liveness at
+ * `/healthz`, readiness at `/readyz`. It never listens; tests call its `fetch`.
  */
 export function createServer(options: ServerOptions): YogaServerInstance<object, Context> {
   const { graphiql, accepting, ...service } = options;
+  const contextOf = async (request: Request): Promise<Context> => {
+    const secret = presentedKey(request);
+    const key = secret ? await authenticate(service.db, secret) : null;
+    return { ...service, key, galleries: key?.galleries ?? null };
+  };
   return createYoga<object, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -41,17 +47,14 @@ export function createServer(options: ServerOptions): YogaServerInstance<object,
     maxRequestBodySize: MAX_BODY_BYTES,
     maskedErrors: { maskError },
     logging: LOG,
-    context: async ({ request }) => {
-      const secret = presentedKey(request);
-      const key = secret ? await authenticate(service.db, secret) : null;
-      return { ...service, key, galleries: key?.galleries ?? null };
-    },
+    context: ({ request }) => contextOf(request),
     plugins: [
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-api-key', 'x-graphql-yoga-csrf'] }),
       useReadinessCheck({
         endpoint: '/readyz',
         check: async () => accepting() && (await isReachable(service.db)),
       }),
+      bundles(contextOf, LOG),
       limitTokens,
       refuseBadParts,
     ],

@@ -152,7 +152,8 @@ function chosen(faces: readonly Face[], index?: number | null): Face {
   return face;
 }
 
-function named(name: string): string {
+/** A name as it is stored: trimmed, composed. @throws FacegraphError `InvalidInput`. */
+export function named(name: string): string {
   const trimmed = name.trim().normalize('NFC');
   if (trimmed === '' || trimmed.length > 200)
     throw new FacegraphError('InvalidInput', 'a name has 1 to 200 characters');

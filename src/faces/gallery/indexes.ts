@@ -125,8 +125,10 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
       if (!head) {
         discard(gallery);
         galleries.delete(galleryId);
-      } else if (gallery?.model === head.model && gallery.version >= head.version) return;
-      else if (gallery?.model !== head.model || !(await advance(gallery, head)))
+      } else if (gallery?.model !== head.model || gallery.version > head.version) {
+        // Of a deleted gallery when it is ahead: its id has been imported again.
+        await load(head, progress);
+      } else if (gallery.version < head.version && !(await advance(gallery, head)))
         await load(head, progress);
     });
 

@@ -21,6 +21,14 @@ export function template(
   return norm > 0 ? sum.map((value) => value / norm) : embeddings[0];
 }
 
+/** Cosine distance from which an embedding counts as an outlier in this gallery. */
+export function outlierThreshold({
+  model,
+  threshold,
+}: Pick<Gallery, 'model' | 'threshold'>): number {
+  return threshold ?? manifest(model).threshold!;
+}
+
 /** Writes the template of an identity anew, out of its embeddings by the gallery's model. */
 export async function refreshTemplate(
   tx: Prisma.TransactionClient,
@@ -31,10 +39,9 @@ export async function refreshTemplate(
     where: { model: gallery.model, face: { identityId } },
     orderBy: { faceId: 'asc' },
   });
-  const threshold = gallery.threshold ?? manifest(gallery.model).threshold!;
   const made = template(
     rows.map(({ vector }) => fromBytes(vector)),
-    threshold,
+    outlierThreshold(gallery),
   );
   await tx.identity.updateMany({
     where: { id: identityId },
