@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'ApiKeyNotFound'
   | 'LastAdminKey'
   | 'NameTaken'
+  | 'IdTaken'
   | 'DuplicateFace'
   | 'TokenInvalid'
   | 'IdempotencyKeyReused'
@@ -26,6 +27,7 @@ export type ErrorCode =
   | 'EngineBusy'
   | 'RateLimited'
   | 'InvalidInput'
+  | 'BundleInvalid'
   | 'Unauthenticated'
   | 'Forbidden';
 

@@ -15,6 +15,9 @@ import { createFirstKey } from './faces/keys.ts';
 import { createSearchLog } from './faces/search/searchLog.ts';
 import { sweepTokens } from './faces/search/tokens.ts';
 
+/** Node's own patience, five minutes for a whole request, is too short for a large gallery. */
+const REQUEST_MS = 3_600_000;
+
 const started = performance.now();
 
 try {
@@ -94,7 +97,7 @@ async function serve(config: Config): Promise<void> {
 }
 
 function listen(handler: RequestListener, host: string, port: number): Promise<Server> {
-  const server = createHttpServer(handler);
+  const server = createHttpServer({ requestTimeout: REQUEST_MS }, handler);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => resolve(server));

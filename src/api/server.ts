@@ -9,6 +9,7 @@ import {
 } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { authenticate } from '../faces/keys.ts';
+import { bundles } from './bundle.ts';
 import type { Context } from './context.ts';
 import { expectedCode, maskError } from './mask.ts';
 import { loggable } from './operation/log.ts';
@@ -29,13 +30,18 @@ export interface ServerOptions
 const MAX_TOKENS = 2000;
 
 /**
- * The HTTP handler: GraphQL at `/graphql`, liveness at `/healthz`, readiness at `/readyz`. It never
- * listens; tests call its `fetch`.
+ * The HTTP handler: GraphQL at `/graphql`, galleries as files below `/galleries`, liveness at
+ * `/healthz`, readiness at `/readyz`. It never listens; tests call its `fetch`.
  */
 export function createServer(options: ServerOptions): YogaServerInstance<object, Context> {
   const { graphiql, accepting, log, metricsEndpoint, ...service } = options;
   const { limits, metrics } = service;
   metrics.describe(service);
+  const contextOf = async (request: Request): Promise<Context> => {
+    const secret = presentedKey(request);
+    const key = secret ? await authenticate(service.db, secret) : null;
+    return { ...service, key, galleries: key?.galleries ?? null };
+  };
   return createYoga<object, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -47,11 +53,7 @@ export function createServer(options: ServerOptions): YogaServerInstance<object,
     maxRequestBodySize: limits.maxRequestBytes,
     maskedErrors: { maskError },
     logging: yogaLog(log),
-    context: async ({ request }) => {
-      const secret = presentedKey(request);
-      const key = secret ? await authenticate(service.db, secret) : null;
-      return { ...service, key, galleries: key?.galleries ?? null };
-    },
+    context: ({ request }) => contextOf(request),
     plugins: [
       operations({ limits, metrics, log, metricsEndpoint }),
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-api-key', 'x-graphql-yoga-csrf'] }),
@@ -59,6 +61,7 @@ export function createServer(options: ServerOptions): YogaServerInstance<object,
         endpoint: '/readyz',
         check: async () => accepting() && (await isReachable(service.db)),
       }),
+      bundles(contextOf, yogaLog(log)),
       limitTokens,
       refuseBadParts,
     ],

@@ -5,6 +5,7 @@ import { registerDetect } from './detect.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerEmbed } from './embed.ts';
 import { report } from './failure.ts';
+import { registerGallery } from './gallery.ts';
 import { registerIdentify } from './identify.ts';
 import { registerServe } from './serve.ts';
 import { registerVerify } from './verify.ts';
@@ -28,6 +29,7 @@ for (const register of [
   registerVerify,
   registerIdentify,
   registerClassify,
+  registerGallery,
   registerDoctor,
   registerConfig,
   registerWeights,

@@ -1,4 +1,5 @@
 import type { Gpu } from '../gpu/device.ts';
+import type { RowFormat } from '../kernels/search.ts';
 import type { Face } from './face.ts';
 import type { Image } from './image/image.ts';
 
@@ -65,8 +66,11 @@ export interface Engine {
    * @throws FacegraphError `ModelUnavailable` without weights, `InvalidInput` for an unknown name.
    */
   embedder(model: string): Promise<Embedder>;
-  /** An empty search index. */
-  index(dimensions: number): SearchIndex;
+  /**
+   * An empty search index.
+   * @param format f16 takes half the memory and moves a distance by up to 0.0005; f32 by default.
+   */
+  index(dimensions: number, format?: RowFormat): SearchIndex;
   /** Waits for work in flight, then frees everything. */
   close(): Promise<void>;
 }

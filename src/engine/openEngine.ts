@@ -55,7 +55,8 @@ export async function openEngine(): Promise<Engine> {
         onSession(async (s) => (await network(s, model)).run(s.image.load(image), faces)),
       );
     },
-    index: (dimensions) => createSearchIndex(dimensions, (task) => onSession((s) => task(s.gpu))),
+    index: (dimensions, format) =>
+      createSearchIndex(dimensions, (task) => onSession((s) => task(s.gpu)), format),
     async close() {
       await onSession(async (s) => closeSession(s)).catch(() => undefined);
       closed = true;

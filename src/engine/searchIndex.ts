@@ -2,9 +2,9 @@ import { FacegraphError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { closeScope, encode, openScope, storage, storageBuffer } from '../gpu/plan.ts';
 import { submitAndRead } from '../gpu/readback.ts';
-import { padded } from '../gpu/tensor.ts';
-import { SEARCH_BLOCK, search } from '../kernels/search.ts';
+import { type RowFormat, SEARCH_BLOCK, search } from '../kernels/search.ts';
 import type { SearchIndex } from './engine.ts';
+import { toHalf } from './half.ts';
 
 /** Runs a task alone on the device that is open when its turn comes. */
 export type OnGpu = <T>(task: (gpu: Gpu) => Promise<T>) => Promise<T>;
@@ -14,8 +14,16 @@ const CHUNK_BYTES = 64 << 20;
 /** Probes of one dispatch. */
 const MAX_PROBES = 256;
 
+type Rows = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
+/** How rows of an index lie in memory: format, and values of a row with its padding. */
+interface Layout {
+  readonly format: RowFormat;
+  readonly width: number;
+}
+
 interface Chunk {
-  readonly rows: Float32Array<ArrayBuffer>;
+  readonly rows: Rows;
   readonly ids: string[];
   /** Rows changed since the last upload: [from, to). */
   dirty: [from: number, to: number];
@@ -26,15 +34,27 @@ interface Chunk {
  * An exact index: rows live in chunks in memory and, from the first search on, on the GPU. A removed
  * row is overwritten by the last one, so that rows stay dense; changed rows are uploaded before the
  * next search, all of them when the device is new.
+ * @param format f16 takes half the memory and moves a distance by up to 0.0005. On lavapipe a probe
+ *   against 100,000 rows of 512 takes 27 ms with it and 36 ms with f32, against 10,000 2.8 and 3.9.
  */
-export function createSearchIndex(dimensions: number, onGpu: OnGpu): SearchIndex {
-  const width = padded(dimensions);
-  const capacity = Math.floor(CHUNK_BYTES / (width * 4) / SEARCH_BLOCK) * SEARCH_BLOCK;
+export function createSearchIndex(
+  dimensions: number,
+  onGpu: OnGpu,
+  format: RowFormat = 'f32',
+): SearchIndex {
+  const half = format === 'f16';
+  const width = Math.ceil(dimensions / (half ? 8 : 4)) * (half ? 8 : 4);
+  const layout: Layout = { format, width };
+  const rowBytes = width * (half ? 2 : 4);
+  const capacity = Math.floor(CHUNK_BYTES / rowBytes / SEARCH_BLOCK) * SEARCH_BLOCK;
+  const allocate = (count: number): Rows =>
+    half ? new Uint16Array(count * width) : new Float32Array(count * width);
+  const encoded = (embedding: Float32Array) => (half ? toHalf(embedding) : embedding);
   const chunks: Chunk[] = [];
   const places = new Map<string, { chunk: Chunk; row: number }>();
   let destroyed = false;
 
-  const write = (chunk: Chunk, row: number, id: string, values: Float32Array) => {
+  const write = (chunk: Chunk, row: number, id: string, values: Rows | Float32Array) => {
     chunk.rows.set(values, row * width);
     chunk.ids[row] = id;
     chunk.dirty = [Math.min(chunk.dirty[0], row), Math.max(chunk.dirty[1], row + 1)];
@@ -45,7 +65,7 @@ export function createSearchIndex(dimensions: number, onGpu: OnGpu): SearchIndex
     if (last && last.ids.length * width < last.rows.length) return last;
     if (last && last.rows.length < capacity * width) {
       // Doubling keeps small galleries small.
-      const grown = new Float32Array(Math.min(last.rows.length * 2, capacity * width));
+      const grown = allocate(Math.min((last.rows.length / width) * 2, capacity));
       grown.set(last.rows);
       last.resident?.buffer.destroy();
       const chunk: Chunk = { rows: grown, ids: last.ids, dirty: [0, last.ids.length] };
@@ -53,7 +73,7 @@ export function createSearchIndex(dimensions: number, onGpu: OnGpu): SearchIndex
       for (const [row, id] of last.ids.entries()) places.set(id, { chunk, row });
       return chunk;
     }
-    const rows = new Float32Array(SEARCH_BLOCK * width);
+    const rows = allocate(SEARCH_BLOCK);
     const chunk: Chunk = { rows, ids: [], dirty: [0, 0] };
     chunks.push(chunk);
     return chunk;
@@ -75,10 +95,10 @@ export function createSearchIndex(dimensions: number, onGpu: OnGpu): SearchIndex
     add(id, embedding) {
       check(embedding);
       const known = places.get(id);
-      if (known) write(known.chunk, known.row, id, embedding);
+      if (known) write(known.chunk, known.row, id, encoded(embedding));
       else {
         const chunk = chunkWithRoom();
-        write(chunk, chunk.ids.length, id, embedding);
+        write(chunk, chunk.ids.length, id, encoded(embedding));
       }
     },
     remove(id) {
@@ -109,7 +129,7 @@ export function createSearchIndex(dimensions: number, onGpu: OnGpu): SearchIndex
         for (let from = 0; from < probes.length; from += MAX_PROBES) {
           const some = probes.slice(from, from + MAX_PROBES);
           for (const chunk of [...chunks])
-            (await searchChunk(gpu, chunk, some, k, width)).forEach((hits, p) => {
+            (await searchChunk(gpu, chunk, some, k, layout)).forEach((hits, p) => {
               found[from + p].push(...hits);
             });
         }
@@ -132,7 +152,7 @@ async function searchChunk(
   chunk: Chunk,
   probes: readonly Float32Array[],
   k: number,
-  width: number,
+  { width, format }: Layout,
 ): Promise<{ id: string; distance: number }[][]> {
   const buffer = upload(gpu, chunk, width);
   // Rows may come and go while the GPU works; the answer is about those of this moment.
@@ -150,6 +170,7 @@ async function searchChunk(
     const [scores, indices] = [storage(scope, size, 'scores'), storage(scope, size, 'indices')];
     const made = await search(scope, {
       rows: { buffer },
+      format,
       probes: { buffer: probeBuffer },
       scores: { buffer: scores },
       indices: { buffer: indices },
@@ -185,7 +206,7 @@ function upload(gpu: Gpu, chunk: Chunk, width: number): GPUBuffer {
   if (from < to)
     gpu.device.queue.writeBuffer(
       buffer,
-      from * width * 4,
+      from * width * chunk.rows.BYTES_PER_ELEMENT,
       chunk.rows,
       from * width,
       (to - from) * width,

@@ -4,10 +4,14 @@ import { type Scope, type Step, step } from '../gpu/plan.ts';
 /** Rows a workgroup scans. */
 export const SEARCH_BLOCK = 1024;
 
+/** How rows lie in memory; the arithmetic is f32 either way. */
+export type RowFormat = 'f32' | 'f16';
+
 export interface SearchArgs {
-  /** [N][D] f32, D a multiple of 4. */
+  /** [N][D], D a multiple of 4 in f32, of 8 in f16. */
   readonly rows: GPUBufferBinding;
-  /** [P][D]. */
+  readonly format: RowFormat;
+  /** [P][D] f32. */
   readonly probes: GPUBufferBinding;
   /** [P][B][K] f32 and i32, B = ceil(N / SEARCH_BLOCK). */
   readonly scores: GPUBufferBinding;
@@ -22,13 +26,15 @@ const SEARCH = kernel(import.meta.url, 'search', ['read', 'read', 'storage', 'st
 
 /** The k most similar rows of each block of rows, for each probe. */
 export function search(scope: Scope, args: SearchArgs): Promise<Step> {
-  const { count, dimensions, probeCount, k } = args;
-  if (dimensions % 4 !== 0) throw new Error(`search: D ${dimensions} is not a multiple of 4`);
+  const { count, dimensions, probeCount, k, format } = args;
+  const multiple = format === 'f16' ? 8 : 4;
+  if (dimensions % multiple !== 0)
+    throw new Error(`search: D ${dimensions} is not a multiple of ${multiple}`);
   if (k > SEARCH_BLOCK) throw new Error(`search: k ${k} exceeds the block of ${SEARCH_BLOCK} rows`);
   const blocks = Math.ceil(count / SEARCH_BLOCK);
   return step(scope, SEARCH, {
     label: `search ${count}`,
-    constants: { BLOCK: SEARCH_BLOCK },
+    constants: { BLOCK: SEARCH_BLOCK, HALF: format === 'f16' },
     bindings: [
       args.rows,
       args.probes,

@@ -5,7 +5,7 @@ import type { Limits } from '../../src/api/operation/limits.ts';
 import { createLog } from '../../src/api/operation/log.ts';
 import { measuredEngine } from '../../src/api/operation/measuredEngine.ts';
 import { createMetrics } from '../../src/api/operation/metrics.ts';
-import { createServer } from '../../src/api/server.ts';
+import { createServer, type ServerOptions } from '../../src/api/server.ts';
 import { limitsOf, readConfig } from '../../src/config.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type Database, openDatabase } from '../../src/faces/database/database.ts';
@@ -22,6 +22,8 @@ export interface Api {
   readonly jobs: Jobs;
   /** What the jobs complained of. */
   readonly complaints: unknown[];
+  /** What its server was made of. */
+  readonly options: ServerOptions;
   readonly searchLog: SearchLog;
   /** A key with scope `admin`. */
   readonly admin: string;
@@ -79,7 +81,7 @@ export async function openApi(
   const complain = (error: unknown) => void complaints.push(error);
   const jobs = startJobs(database, { engine, indexes }, complain, jobOptions);
   const searchLog = createSearchLog(db, (error) => console.error(error));
-  const server = createServer({
+  const options: ServerOptions = {
     db,
     engine: measured,
     indexes,
@@ -92,7 +94,8 @@ export async function openApi(
     metrics,
     metricsEndpoint: true,
     log: createLog('debug', { write: log }),
-  });
+  };
+  const server = createServer(options);
   const admin = await createKey(db, { label: 'test', scopes: ['admin'] });
   const fetch: Api['fetch'] = async (path, init) =>
     server.fetch(new Request(`http://localhost${path}`, init), {});
@@ -101,6 +104,7 @@ export async function openApi(
     indexes,
     jobs,
     complaints,
+    options,
     searchLog,
     admin,
     key: (...scopes) => createKey(db, { label: scopes.join(), scopes }),

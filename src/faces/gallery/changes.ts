@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { FacegraphError } from '../../errors.ts';
 import type { Gallery, Prisma, PrismaClient } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
@@ -46,6 +47,32 @@ export async function changeFaces<T>(
   );
   await service.indexes.follow(galleryId);
   return result;
+}
+
+/**
+ * Makes a gallery that holds faces from the start, in one transaction: nobody sees it half filled.
+ * @param fill enters identities with their templates, faces and embeddings.
+ * @param timeout milliseconds.
+ * @throws whatever `fill` throws, and the database for an id or name that is taken.
+ */
+export async function enterGallery(
+  { db, indexes }: { readonly db: PrismaClient; readonly indexes: Indexes },
+  data: Prisma.GalleryUncheckedCreateInput,
+  fill: (tx: Prisma.TransactionClient, gallery: Gallery) => Promise<void>,
+  timeout: number,
+): Promise<Gallery> {
+  const gallery = await db.$transaction(
+    async (tx) => {
+      // A process may still hold the index of a deleted gallery with this id, at any version.
+      const made = await tx.gallery.create({ data: { ...data, version: randomInt(1 << 30) } });
+      await fill(tx, made);
+      await announce(tx, made.id);
+      return made;
+    },
+    { timeout },
+  );
+  await indexes.follow(gallery.id);
+  return gallery;
 }
 
 /** Tells every process that a gallery is not what it was, once the transaction commits. */

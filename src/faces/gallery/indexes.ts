@@ -58,6 +58,7 @@ export interface Hit {
 
 /** One set of rows to be ranked. */
 interface Ranked {
+  readonly format: 'f32' | 'f16';
   /** Made with the first row, which says how long an embedding is. */
   index?: SearchIndex;
   /** Empty for faces of nobody known. */
@@ -73,7 +74,12 @@ interface GalleryIndex {
   readonly unassigned: Ranked;
 }
 
-const PAGE = 500;
+const PAGE = 2000;
+/**
+ * Faces from which a gallery's rows are f16 when it is loaded: it then takes half the memory and three
+ * quarters of the time, for distances that may differ by 0.0005.
+ */
+const HALF_FROM = 100_000;
 
 /** Indexes without a row; `followAll` loads them. */
 export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
@@ -81,7 +87,7 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
   const serially = serialiser();
 
   const put = (ranked: Ranked, id: string, identity: string | null, embedding: Float32Array) => {
-    ranked.index ??= engine.index(embedding.length);
+    ranked.index ??= engine.index(embedding.length, ranked.format);
     ranked.index.add(id, embedding);
     if (identity) ranked.known.set(id, { id, identity });
   };
@@ -102,12 +108,14 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
   };
 
   const load = async (head: GalleryHead, progress?: (faces: number) => void) => {
+    const faces = await db.face.count({ where: { galleryId: head.id } });
+    const format = faces < HALF_FROM ? 'f32' : 'f16';
     const made: GalleryIndex = {
       model: head.model,
       version: head.version,
-      face: { known: new Map() },
-      template: { known: new Map() },
-      unassigned: { known: new Map() },
+      face: { format, known: new Map() },
+      template: { format, known: new Map() },
+      unassigned: { format, known: new Map() },
     };
     for await (const page of faceRows(db, head, PAGE)) {
       for (const row of page) place(made, row.faceId, row);
@@ -148,8 +156,10 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
       if (!head) {
         discard(gallery);
         galleries.delete(galleryId);
-      } else if (gallery?.model === head.model && gallery.version >= head.version) return;
-      else if (gallery?.model !== head.model || !(await advance(gallery, head)))
+      } else if (gallery?.model !== head.model || gallery.version > head.version) {
+        // Of a deleted gallery when it is ahead: its id has been imported again.
+        await load(head, progress);
+      } else if (gallery.version < head.version && !(await advance(gallery, head)))
         await load(head, progress);
     });
 

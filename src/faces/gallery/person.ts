@@ -11,7 +11,8 @@ export interface IdentityFilter {
   readonly externalId?: string | null;
 }
 
-const MAX_LABELS = 50;
+/** Labels of a person at most. */
+export const MAX_LABELS = 50;
 
 /**
  * What a client says of a person, as the database holds it. What is undefined stays so: an update

@@ -1,4 +1,4 @@
-import type { Prisma, PrismaClient } from '../../generated/prisma/client.ts';
+import { Prisma, type PrismaClient } from '../../generated/prisma/client.ts';
 import { fromBytes } from './vector.ts';
 
 /** A face as the search index knows it. */
@@ -16,6 +16,9 @@ export interface GalleryHead {
   readonly version: number;
 }
 
+/** The database, or a transaction of it, as far as raw reading needs it. */
+export type Reader = Pick<PrismaClient, '$queryRaw'>;
+
 /** Every gallery's model and version. */
 export function galleryHeads(db: PrismaClient): Promise<GalleryHead[]> {
   return db.gallery.findMany({ select: { id: true, model: true, version: true } });
@@ -31,16 +34,12 @@ export function galleryHead(db: PrismaClient, id: string): Promise<GalleryHead |
 
 /** The faces that have an embedding by the gallery's model, page by page in the order of enrolment. */
 export async function* faceRows(
-  db: PrismaClient,
-  { id: galleryId, model }: GalleryHead,
+  db: Reader,
+  head: GalleryHead,
   pageSize: number,
 ): AsyncGenerator<FaceRow[]> {
   for (let after = ''; ; ) {
-    const page = await readRows(
-      db,
-      { model, faceId: { gt: after }, face: { galleryId } },
-      pageSize,
-    );
+    const page = await readRows(db, head, Prisma.sql`e."faceId" > ${after}`, pageSize);
     if (page.length === 0) return;
     after = page[page.length - 1].faceId;
     yield page;
@@ -49,11 +48,11 @@ export async function* faceRows(
 
 /** Those of the given faces that exist and have an embedding by the gallery's model. */
 export function rowsOf(
-  db: PrismaClient,
-  { id: galleryId, model }: GalleryHead,
+  db: Reader,
+  head: Pick<GalleryHead, 'id' | 'model'>,
   faceIds: readonly string[],
 ): Promise<FaceRow[]> {
-  return readRows(db, { model, faceId: { in: [...faceIds] }, face: { galleryId } });
+  return readRows(db, head, Prisma.sql`e."faceId" = ANY(${[...faceIds]})`, faceIds.length);
 }
 
 /** Templates of identities, of all or of some, by identity. */
@@ -89,20 +88,22 @@ export async function changesSince(
   };
 }
 
+// Not by the model's own query, which reads 10,000 rows of 512 values in 2.4 s from PGlite (0.7 s from
+// a server) where this takes 0.4 s (0.3 s): a bytea becomes numbers one digit at a time on its way out
+// of PGlite, base64 is decoded at once.
 async function readRows(
-  db: PrismaClient,
-  where: Prisma.EmbeddingWhereInput,
-  take?: number,
+  db: Reader,
+  { id, model }: Pick<GalleryHead, 'id' | 'model'>,
+  which: Prisma.Sql,
+  take: number,
 ): Promise<FaceRow[]> {
-  const rows = await db.embedding.findMany({
-    where,
-    orderBy: { faceId: 'asc' },
-    take,
-    include: { face: { select: { identityId: true } } },
-  });
-  return rows.map(({ faceId, vector, face }) => ({
-    faceId,
-    identityId: face.identityId,
-    embedding: fromBytes(vector),
+  const rows = await db.$queryRaw<{ faceId: string; identityId: string; vector: string }[]>`
+    SELECT e."faceId", f."identityId", encode(e."vector", 'base64') AS "vector"
+    FROM "Embedding" e JOIN "Face" f ON f."id" = e."faceId"
+    WHERE e."model" = ${model} AND f."galleryId" = ${id} AND ${which}
+    ORDER BY e."faceId" LIMIT ${take}`;
+  return rows.map(({ vector, ...row }) => ({
+    ...row,
+    embedding: fromBytes(Buffer.from(vector, 'base64')),
   }));
 }

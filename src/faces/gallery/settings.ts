@@ -3,7 +3,8 @@ import type { Gallery } from '../../generated/prisma/client.ts';
 import type { Service } from './galleries.ts';
 import { findGallery } from './store.ts';
 
-const MAX_DAYS = 36_500;
+/** The longest retention. */
+export const MAX_DAYS = 36_500;
 
 /**
  * Says whether a gallery stores the photographs of faces enrolled from now on. Those that it has

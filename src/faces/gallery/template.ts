@@ -29,6 +29,14 @@ export function mean(embeddings: readonly Float32Array[]): Float32Array {
   return norm > 0 ? sum.map((value) => value / norm) : embeddings[0];
 }
 
+/**
+ * Cosine distance from which an embedding counts as an outlier: the model's own, so that a template
+ * does not change with the gallery's threshold.
+ */
+export function outlierThreshold({ model }: Pick<Gallery, 'model'>): number {
+  return manifest(model).threshold!;
+}
+
 /** Writes the template of an identity anew, out of its embeddings by the gallery's model. */
 export async function refreshTemplate(
   tx: Prisma.TransactionClient,
@@ -39,11 +47,9 @@ export async function refreshTemplate(
     where: { model: gallery.model, face: { identityId } },
     orderBy: { faceId: 'asc' },
   });
-  // The model's own, so that a template does not change with the gallery's threshold.
-  const threshold = manifest(gallery.model).threshold!;
   const made = template(
     rows.map(({ vector }) => fromBytes(vector)),
-    threshold,
+    outlierThreshold(gallery),
   );
   await tx.identity.updateMany({
     where: { id: identityId },

@@ -5,5 +5,6 @@ export function toBytes(embedding: Float32Array): Uint8Array<ArrayBuffer> {
 
 /** The embedding that the database holds as these bytes. */
 export function fromBytes(vector: Uint8Array): Float32Array {
-  return new Float32Array(vector.slice().buffer);
+  // A Buffer's own `slice` would be a view of memory that it shares with others.
+  return new Float32Array(Uint8Array.from(vector).buffer);
 }

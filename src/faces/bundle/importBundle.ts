@@ -1,0 +1,170 @@
+import { v7 as uuid } from 'uuid';
+import { readRecord } from '../../engine/weights/record.ts';
+import { FacegraphError } from '../../errors.ts';
+import type { Gallery, Prisma } from '../../generated/prisma/client.ts';
+import { violates } from '../database/violates.ts';
+import { enterGallery } from '../gallery/changes.ts';
+import type { Service } from '../gallery/galleries.ts';
+import { outlierThreshold, template } from '../gallery/template.ts';
+import { named } from '../gallery/text.ts';
+import { toBytes } from '../gallery/vector.ts';
+import { invalid, type Manifest } from './format.ts';
+import { type Person, people } from './records.ts';
+import { openSpool } from './spool.ts';
+import { unpack } from './unpack.ts';
+
+/** How a bundle is imported. */
+export interface ImportOptions {
+  /** The gallery's name, instead of the one it had. */
+  readonly name?: string;
+  /** Gives gallery, identities and faces new ids, so that the bundle may be there twice. */
+  readonly newIds?: boolean;
+}
+
+/** A gallery that came out of a bundle. */
+export interface Imported {
+  readonly gallery: Gallery;
+  readonly identities: number;
+  readonly faces: number;
+}
+
+/** Faces that are written at once. */
+const PAGE = 1000;
+// About 1,000 faces per second go into PGlite, 1,500 into a server.
+const TIMEOUT_MS = 3_600_000;
+
+/**
+ * Makes a gallery out of a bundle, whole or not at all.
+ * @throws FacegraphError `BundleInvalid` with the reason, `ModelMismatch` for another model or other
+ *   weights than here, `ModelUnavailable`, `NameTaken`, `IdTaken`, `Forbidden` for a service that is
+ *   bound to galleries.
+ */
+export async function importBundle(
+  service: Service,
+  source: AsyncIterable<Uint8Array>,
+  { name, newIds = false }: ImportOptions = {},
+): Promise<Imported> {
+  if (service.galleries)
+    throw new FacegraphError('Forbidden', 'a key that is bound to galleries makes no others');
+  const spool = await openSpool();
+  try {
+    const manifest = await unpack(source, spool);
+    await checkModel(service, manifest);
+    const idOf = newIds ? () => uuid() : (id: string) => id;
+    const data = {
+      ...manifest.gallery,
+      id: idOf(manifest.gallery.id),
+      name: named(name ?? manifest.gallery.name),
+      model: manifest.model.name,
+    };
+    await checkFree(service, data);
+    const fill = async (tx: Prisma.TransactionClient, gallery: Gallery) => {
+      for await (const page of pages(people(spool, manifest)))
+        await insert(tx, gallery, page, idOf);
+    };
+    const gallery = await enterGallery(service, data, fill, TIMEOUT_MS).catch((error) => {
+      throw violates(error, 'P2002') ? meanwhile() : error;
+    });
+    return { gallery, ...manifest.counts };
+  } finally {
+    await spool.remove();
+  }
+}
+
+async function checkModel({ engine }: Service, { model }: Manifest): Promise<void> {
+  const embedder = await engine.embedder(model.name).catch((error) => {
+    throw error instanceof FacegraphError && error.code === 'InvalidInput'
+      ? new FacegraphError('ModelMismatch', `the bundle is by ${model.name}, not known here`)
+      : error;
+  });
+  if (model.dimensions !== embedder.dimensions && model.dimensions !== 0)
+    throw new FacegraphError(
+      'ModelMismatch',
+      `the bundle has embeddings of ${model.dimensions} values, ${model.name} makes ${embedder.dimensions}`,
+    );
+  const ours = readRecord(model.name)?.files ?? {};
+  // Files of other names are another publication of the same weights.
+  const other = Object.keys(ours).find((f) => f in model.weights && model.weights[f] !== ours[f]);
+  if (other)
+    throw new FacegraphError('ModelMismatch', `the bundle is by other weights: ${other} differs`);
+}
+
+async function checkFree({ db }: Service, { id, name }: { id: string; name: string }) {
+  const there = await db.gallery.findFirst({ where: { OR: [{ id }, { name }] } });
+  if (there?.name === name)
+    throw new FacegraphError('NameTaken', `there is a gallery ${name} already`);
+  if (there) throw idTaken('gallery', id);
+}
+
+// As many people as have PAGE faces together, or are PAGE themselves.
+async function* pages(all: AsyncIterable<Person>): AsyncGenerator<Person[]> {
+  let page: Person[] = [];
+  let faces = 0;
+  for await (const person of all) {
+    page.push(person);
+    faces += person.faces.length;
+    if (page.length < PAGE && faces < PAGE) continue;
+    yield page;
+    [page, faces] = [[], 0];
+  }
+  if (page.length > 0) yield page;
+}
+
+async function insert(
+  tx: Prisma.TransactionClient,
+  gallery: Gallery,
+  page: readonly Person[],
+  idOf: (id: string) => string,
+): Promise<void> {
+  const { id: galleryId, model } = gallery;
+  const identities: Prisma.IdentityCreateManyInput[] = [];
+  const faces: Prisma.FaceCreateManyInput[] = [];
+  const embeddings: Prisma.EmbeddingCreateManyInput[] = [];
+  for (const person of page) {
+    const identityId = person.identity && idOf(person.identity.id);
+    if (person.identity && identityId) {
+      const made = template(
+        person.faces.map(({ embedding }) => embedding),
+        outlierThreshold(gallery),
+      );
+      identities.push({
+        ...person.identity,
+        id: identityId,
+        galleryId,
+        template: made ? toBytes(made) : null,
+      });
+    }
+    for (const { face, embedding } of person.faces) {
+      const faceId = idOf(face.id);
+      faces.push({ ...face, id: faceId, identityId, galleryId });
+      embeddings.push({ faceId, model, vector: toBytes(embedding) });
+    }
+  }
+  const among = (rows: readonly { id?: string }[]) => ({
+    where: { id: { in: rows.map((row) => row.id!) } },
+  });
+  const identity = await tx.identity.findFirst(among(identities));
+  if (identity) throw idTaken('identity', identity.id);
+  const face = await tx.face.findFirst(among(faces));
+  if (face) throw idTaken('face', face.id);
+  try {
+    await tx.identity.createMany({ data: identities });
+    await tx.face.createMany({ data: faces });
+  } catch (error) {
+    throw violates(error, 'P2002')
+      ? invalid('two identities have one external id, or two faces one place of one image')
+      : error;
+  }
+  await tx.embedding.createMany({ data: embeddings });
+}
+
+function idTaken(kind: string, id: string): FacegraphError {
+  return new FacegraphError('IdTaken', `there is a ${kind} ${id} already: import with new ids`);
+}
+
+function meanwhile(): FacegraphError {
+  return new FacegraphError(
+    'NameTaken',
+    'somebody else made a gallery of this name or id meanwhile',
+  );
+}

@@ -1,0 +1,82 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fromHalf, toHalf } from '../src/engine/half.ts';
+import { createSearchIndex } from '../src/engine/searchIndex.ts';
+import { SEARCH_BLOCK } from '../src/kernels/search.ts';
+import { testGpu } from './support/gpu.ts';
+import { randomArray } from './support/random.ts';
+
+function unit(seed: number, dimensions: number): Float32Array {
+  const v = randomArray(seed, dimensions);
+  const norm = Math.hypot(...v);
+  return v.map((x) => x / norm);
+}
+
+const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, v, i) => sum + v * b[i], 0);
+
+const index = (dimensions: number) =>
+  createSearchIndex(dimensions, async (task) => task(await testGpu()), 'f16');
+
+/** What the index answers is the scalar search of the rounded rows, and near that of the rows. */
+async function expectSame(
+  made: ReturnType<typeof index>,
+  rows: Map<string, Float32Array>,
+  probe: Float32Array,
+  k: number,
+) {
+  const rounded = new Map([...rows].map(([id, row]) => [id, fromHalf(toHalf(row))]));
+  const expected = [...rounded.values()].map((row) => 1 - dot(row, probe)).sort((a, b) => a - b);
+  const [found] = await made.search([probe], k);
+  expect(found).toHaveLength(Math.min(k, rows.size));
+  expect(new Set(found.map(({ id }) => id)).size).toBe(found.length);
+  found.forEach(({ id, distance }, i) => {
+    expect(distance).toBeCloseTo(expected[i], 5);
+    expect(distance).toBeCloseTo(1 - dot(rounded.get(id)!, probe), 5);
+    expect(Math.abs(distance - (1 - dot(rows.get(id)!, probe)))).toBeLessThan(5e-4);
+  });
+}
+
+describe('search index of f16 rows', () => {
+  it('equals a scalar search of rounded rows after any adds, replacements and removals', async () => {
+    const operation = fc.record({ id: fc.nat(30), add: fc.boolean(), seed: fc.nat(1000) });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(operation, { maxLength: 60 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 8 }),
+        async (operations, dimensions, k) => {
+          const made = index(dimensions);
+          const rows = new Map<string, Float32Array>();
+          for (const { id, add, seed } of operations) {
+            const name = `face ${id}`;
+            if (add) {
+              rows.set(name, unit(seed, dimensions));
+              made.add(name, unit(seed, dimensions));
+            } else expect(made.remove(name)).toBe(rows.delete(name));
+          }
+          expect(made.size).toBe(rows.size);
+          await expectSame(made, rows, unit(1, dimensions), k);
+          made.destroy();
+        },
+      ),
+      { numRuns: 12 },
+    );
+  });
+
+  it('grows over blocks while it is resident, and shrinks again', async () => {
+    const made = index(512);
+    const rows = new Map<string, Float32Array>();
+    for (let i = 0; i < SEARCH_BLOCK + 17; i++) {
+      rows.set(`r${i}`, unit(i, 512));
+      made.add(`r${i}`, unit(i, 512));
+      if (i === 100) await expectSame(made, rows, unit(7, 512), 3);
+    }
+    await expectSame(made, rows, unit(5000, 512), 10);
+    for (let i = 0; i < SEARCH_BLOCK; i += 2) {
+      rows.delete(`r${i}`);
+      made.remove(`r${i}`);
+    }
+    await expectSame(made, rows, unit(6000, 512), 30);
+    made.destroy();
+  });
+});
