@@ -1,12 +1,13 @@
 /**
- * What can be measured: `npm run bench` compares with onnxruntime; `npm run bench -- soak`, `ready`
- * and `lfw` do what their files say. Further arguments are theirs.
+ * What can be measured: `npm run bench` compares with onnxruntime; `npm run bench -- soak`, `ready`,
+ * `lfw` and `search` do what their files say. Further arguments are theirs.
  */
 const BENCHES: Record<string, () => Promise<unknown>> = {
   compare: () => import('./compare.ts'),
   soak: () => import('./soak.ts'),
   ready: () => import('./ready.ts'),
   lfw: () => import('./lfw.ts'),
+  search: () => import('./search.ts'),
 };
 
 const [first = 'compare'] = process.argv.slice(2);

@@ -56,7 +56,10 @@ export async function measure(
   return contenders.map(({ engine }, i) => ({ engine, first: firsts[i], ...summary(times[i]) }));
 }
 
-function summary(times: readonly number[]): Omit<Timing, 'engine' | 'first'> {
+/** Median, quartiles and 95th percentile of durations. */
+export function summary(
+  times: readonly number[],
+): Omit<Timing, 'engine' | 'first'> & { readonly p95: number } {
   const sorted = [...times].sort((a, b) => a - b);
   const at = (share: number) => {
     const position = share * (sorted.length - 1);
@@ -64,5 +67,5 @@ function summary(times: readonly number[]): Omit<Timing, 'engine' | 'first'> {
     const above = Math.min(below + 1, sorted.length - 1);
     return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
   };
-  return { median: at(0.5), quartiles: [at(0.25), at(0.75)], n: times.length };
+  return { median: at(0.5), quartiles: [at(0.25), at(0.75)], p95: at(0.95), n: times.length };
 }

@@ -1,67 +1,91 @@
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createLog, loggable } from './api/operation/log.ts';
+import { measuredEngine } from './api/operation/measuredEngine.ts';
+import { createMetrics, type Metrics } from './api/operation/metrics.ts';
 import { createServer } from './api/server.ts';
+import { type Config, ConfigInvalid, limitsOf, readConfig } from './config.ts';
 import type { Engine } from './engine/engine.ts';
 import { closeDecoder } from './engine/image/decode.ts';
 import { openEngine } from './engine/openEngine.ts';
-import { type Database, openDatabase } from './faces/database.ts';
-import { loadIndexes } from './faces/indexes.ts';
+import { type Database, openDatabase } from './faces/database/database.ts';
+import { followOthers } from './faces/gallery/followOthers.ts';
+import { createIndexes } from './faces/gallery/indexes.ts';
+import { startJobs } from './faces/jobs/worker.ts';
 import { createFirstKey } from './faces/keys.ts';
-
-const DRAIN_MS = 10_000;
+import { createSearchLog } from './faces/search/searchLog.ts';
+import { sweepTokens } from './faces/search/tokens.ts';
 
 const started = performance.now();
-const host = process.env.HOST ?? '127.0.0.1';
-const port = Number(process.env.PORT ?? 4000);
-const directory = process.env.FACEGRAPH_DATA ?? '.data';
 
 try {
-  await serve();
+  await serve(readConfig());
 } catch (error) {
-  console.error(`facegraph: ${error instanceof Error ? error.message : error}`);
+  if (error instanceof ConfigInvalid)
+    for (const problem of error.problems) console.error(`facegraph: ${problem}`);
+  else console.error(`facegraph: ${error instanceof Error ? error.message : error}`);
   if (error instanceof Error && error.cause) console.error(error.cause);
   process.exit(1);
 }
 
-async function serve(): Promise<void> {
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`PORT is ${process.env.PORT}: give a number from 0 to 65535`);
-  const { database, engine } = await openBoth();
-  const indexes = await loadIndexes(database.client, engine, (faces) =>
-    progress(`index: ${faces} faces loaded`),
+async function serve(config: Config): Promise<void> {
+  const { HOST: host, PORT: port, FACEGRAPH_METRICS: metricsAt } = config;
+  const log = createLog(config.FACEGRAPH_LOG_LEVEL);
+  const metrics = createMetrics();
+  const { database, engine } = await openBoth(config, metrics);
+  const indexes = createIndexes(database.client, engine);
+  await indexes.followAll((faces) => progress(`index: ${faces} faces loaded`));
+  const unfollow = followOthers(database, indexes, (error) =>
+    log.error({ error: loggable(error) }, 'following the database failed'),
+  );
+  const jobs = startJobs(
+    database,
+    { engine, indexes },
+    (error) => log.error({ error: loggable(error) }, 'a job met an error'),
+    { importDirectory: config.FACEGRAPH_IMPORT_DIR },
+  );
+  const searchLog = createSearchLog(database.client, (error) =>
+    log.error({ error: loggable(error) }, 'writing the log of searches failed'),
+  );
+  const stopSweeping = sweepTokens(database.client, (error) =>
+    log.error({ error: loggable(error) }, 'deleting expired tokens failed'),
   );
   const firstKey = await createFirstKey(database.client);
 
   let accepting = true;
-  const http = createHttpServer(
-    createServer({
-      db: database.client,
-      engine,
-      indexes,
-      databaseKind: database.kind,
-      graphiql: process.env.NODE_ENV !== 'production',
-      accepting: () => accepting,
-    }),
-  );
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', reject);
-    http.listen(port, host, resolve);
+  const api = createServer({
+    db: database.client,
+    engine,
+    indexes,
+    jobs,
+    searchLog,
+    databaseKind: database.kind,
+    graphiql: config.NODE_ENV !== 'production',
+    accepting: () => accepting,
+    limits: limitsOf(config),
+    metrics,
+    metricsEndpoint: metricsAt === 'on',
+    log,
   });
-  const address = http.address();
-  const bound = typeof address === 'object' && address ? address.port : port;
-  progress(`ready: http://${host}:${bound}/graphql`);
+  const servers = [await listen(api, host, port)];
+  if (typeof metricsAt === 'number') servers.push(await listen(scraped(metrics), host, metricsAt));
+  const [at, scrapedAt] = servers.map((server) => `http://${host}:${portOf(server)}`);
+  progress(`ready: ${at}/graphql${scrapedAt ? `, ${scrapedAt}/metrics` : ''}`);
   if (firstKey)
     console.log(`\nAdmin key, shown this once (send it as x-api-key):\n\n  ${firstKey}\n`);
 
   const stop = async (): Promise<void> => {
-    if (!accepting) return;
+    // Who asks twice does not want to wait.
+    if (!accepting) process.exit(1);
     accepting = false;
-    progress('stopping: waiting for requests in flight');
-    const drained = new Promise((resolve) => http.close(resolve));
-    http.closeIdleConnections();
-    setTimeout(() => http.closeAllConnections(), DRAIN_MS).unref();
-    await drained;
+    progress('stopping: waiting for requests and job items in flight');
+    // At once, since that also ends the streams that follow jobs.
+    const worked = jobs.stop();
+    await drain(servers, config.FACEGRAPH_DRAIN_SECONDS * 1000);
+    await worked;
+    await Promise.all([unfollow(), stopSweeping(), searchLog.close()]);
     indexes.destroy();
     await Promise.all([engine.close(), closeDecoder(), database.close()]);
+    log.flush();
     progress('stopped');
     process.exit(0);
   };
@@ -69,23 +93,65 @@ async function serve(): Promise<void> {
   process.on('SIGINT', stop);
 }
 
+function listen(handler: RequestListener, host: string, port: number): Promise<Server> {
+  const server = createHttpServer(handler);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve(server));
+  });
+}
+
+function portOf(server: Server): number | undefined {
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : undefined;
+}
+
+function scraped(metrics: Metrics): RequestListener {
+  return async ({ url }, response) => {
+    if (url !== '/metrics') return response.writeHead(404).end();
+    // A rejection that nobody handles would end the program.
+    const text = await metrics.text().catch(() => null);
+    if (text === null) return response.writeHead(500).end();
+    return response.writeHead(200, { 'content-type': metrics.contentType }).end(text);
+  };
+}
+
+// Ends when the requests in flight have their answers, or the time is up.
+async function drain(servers: readonly Server[], ms: number): Promise<void> {
+  const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+  // A connection that is kept alive becomes idle only with its answer.
+  const idle = setInterval(() => {
+    for (const server of servers) server.closeIdleConnections();
+  }, 50);
+  const late = setTimeout(() => {
+    for (const server of servers) server.closeAllConnections();
+  }, ms);
+  await Promise.all(closed);
+  clearInterval(idle);
+  clearTimeout(late);
+}
+
 // Together, because each waits for something else: one compiles WASM, one the GPU's driver. Both are
 // waited for even when one fails: a first start cut short would leave half a database.
-async function openBoth(): Promise<{ database: Database; engine: Engine }> {
-  const opening = openDatabase(directory, process.env.DATABASE_URL).then((database) => {
+async function openBoth(
+  config: Config,
+  metrics: Metrics,
+): Promise<{ database: Database; engine: Engine }> {
+  const { FACEGRAPH_DATA: directory, DATABASE_URL: url } = config;
+  const opening = openDatabase(directory, url).then((database) => {
     const { kind, migrated } = database;
     progress(`database: ${kind}${migrated.length > 0 ? `, applied ${migrated.join(', ')}` : ''}`);
     return database;
   });
-  const [database, engine] = await Promise.allSettled([opening, openGpuEngine()]);
+  const [database, engine] = await Promise.allSettled([opening, openGpuEngine(metrics)]);
   if (database.status === 'fulfilled' && engine.status === 'fulfilled')
     return { database: database.value, engine: engine.value };
   if (database.status === 'fulfilled') await database.value.close();
   throw database.status === 'rejected' ? database.reason : (engine as PromiseRejectedResult).reason;
 }
 
-async function openGpuEngine(): Promise<Engine> {
-  const engine = await openEngine();
+async function openGpuEngine(metrics: Metrics): Promise<Engine> {
+  const engine = measuredEngine(await openEngine(), metrics.observeStage);
   const { description, software } = engine.adapter;
   progress(`GPU: ${description}${software ? ' (in software)' : ''}`);
   return engine;

@@ -5,9 +5,9 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openDatabase } from '../src/faces/database.ts';
+import { openDatabase } from '../src/faces/database/database.ts';
+import { migrate, type Session } from '../src/faces/database/migrate.ts';
 import { createFirstKey } from '../src/faces/keys.ts';
-import { migrate, type Session } from '../src/faces/migrate.ts';
 import { temporaryDirectory } from './api/harness.ts';
 import { POSTGRES_BIN, type Postgres, startPostgres } from './api/postgres.ts';
 import { MIGRATIONS, prismaMigrate } from './api/schemaEngine.ts';
@@ -107,7 +107,8 @@ describe.skipIf(POSTGRES_BIN === undefined)(
     it('is migrated once by servers that start together, and makes one first key', async () => {
       const url = await server.database();
       const opened = await Promise.all([1, 2, 3].map(() => openDatabase('unused', url)));
-      expect(opened.map(({ migrated }) => migrated.length).sort()).toEqual([0, 0, 1]);
+      const { length } = (await readdir(MIGRATIONS)).filter((name) => !name.includes('.'));
+      expect(opened.map(({ migrated }) => migrated.length).sort()).toEqual([0, 0, length]);
       const keys = await Promise.all(opened.map(({ client }) => createFirstKey(client)));
       expect(keys.filter((key) => key !== null)).toHaveLength(1);
       await Promise.all(opened.map((database) => database.close()));

@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { generateOutput } from '@gql.tada/cli-utils';
 import {
   type GraphQLNamedType,
   isEnumType,
@@ -10,11 +13,20 @@ import {
 import { describe, expect, it } from 'vitest';
 import { schema } from '../src/api/schema.ts';
 import { sdl } from '../src/api/sdl.ts';
+import { temporaryDirectory } from './api/harness.ts';
 
 describe('GraphQL schema', () => {
   // After an intended change: npx vitest run test/api-schema.test.ts -u
   it('is what schema/schema.graphql says', async () => {
     await expect(sdl()).toMatchFileSnapshot('../schema/schema.graphql');
+  });
+
+  it('is what the example client is typed by', async () => {
+    const directory = await temporaryDirectory();
+    const output = join(directory.path, 'schema.d.ts');
+    await generateOutput({ output, tsconfig: undefined });
+    await expect(await readFile(output, 'utf8')).toMatchFileSnapshot('../examples/schema.d.ts');
+    await directory.remove();
   });
 
   it('describes every type, field, argument and value', () => {
@@ -26,7 +38,11 @@ describe('GraphQL schema', () => {
   });
 
   it('tells the scope of every root field', () => {
-    const roots = [schema.getQueryType()!, schema.getMutationType()!];
+    const roots = [
+      schema.getQueryType()!,
+      schema.getMutationType()!,
+      schema.getSubscriptionType()!,
+    ];
     const silent = roots
       .flatMap((type) => Object.values(type.getFields()))
       .filter(({ description }) => !/(Scope `[a-z:]+`|Any valid key)\.$/.test(description ?? ''));

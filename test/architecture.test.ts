@@ -7,7 +7,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const SRC = join(ROOT, 'src');
 
 // A file may import from its own layer and from those before it.
-const LAYERS = ['errors', 'gpu', 'kernels', 'engine', 'faces', 'api', 'main', 'cli'];
+const LAYERS = ['errors', 'gpu', 'kernels', 'engine', 'faces', 'api', 'config', 'main', 'cli'];
 
 interface Source {
   /** Path below src, with slashes. */

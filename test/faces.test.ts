@@ -7,9 +7,9 @@ import { closeDecoder } from '../src/engine/image/decode.ts';
 import type { Image } from '../src/engine/image/image.ts';
 import { classify } from '../src/faces/classify.ts';
 import { cosineDistance, isMatch } from '../src/faces/distance.ts';
+import { identityOf, listKnown, loadKnown } from '../src/faces/folder/known.ts';
+import { expandFolders, photographs } from '../src/faces/folder/photographs.ts';
 import { identify } from '../src/faces/identify.ts';
-import { identityOf, listKnown, loadKnown } from '../src/faces/known.ts';
-import { expandFolders, photographs } from '../src/faces/photographs.ts';
 import { verify } from '../src/faces/verify.ts';
 import { doubleEngine, squares } from './support/doubleEngine.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Face } from '../src/engine/face.ts';
 import { blank, crop } from '../src/engine/image/draw.ts';
 import type { Image } from '../src/engine/image/image.ts';
-import { cropFace, drawFaces, matchedPair } from '../src/faces/pictures.ts';
+import { cropFace, drawFaces, matchedPair } from '../src/faces/folder/pictures.ts';
 import { dark, gradient, pixel } from './support/pixels.ts';
 
 const WHITE = [255, 255, 255] as const;

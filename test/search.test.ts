@@ -78,6 +78,7 @@ describe('search index', () => {
       if (i === SEARCH_BLOCK + 5) await expectSame(made, rows, [unit(99, 64)], 3); // resident, then grows
     }
     await expectSame(made, rows, [unit(7, 64), unit(5000, 64), unit(6000, 64)], 10);
+    await expectSame(made, rows, [unit(7, 64)], 2 * SEARCH_BLOCK + 1); // more than a block has
     for (let i = 0; i < 3 * SEARCH_BLOCK; i++) {
       rows.delete(`r${i}`);
       made.remove(`r${i}`);
@@ -90,7 +91,7 @@ describe('search index', () => {
     const made = index(8);
     expect(await made.search([unit(1, 8)], 3)).toEqual([[]]);
     expect(() => made.add('x', new Float32Array(9))).toThrow('9 values does not fit an index of 8');
-    expect(() => made.search([unit(1, 8)], 0)).toThrow('k must be 1 to');
+    expect(() => made.search([unit(1, 8)], 0)).toThrow('k is 0');
     expect(made.remove('nobody')).toBe(false);
   });
 

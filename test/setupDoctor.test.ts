@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Diagnosis } from '../src/cli/diagnosis.ts';
-import { openDatabase } from '../src/faces/database.ts';
-import { databaseState } from '../src/faces/databaseState.ts';
+import { openDatabase } from '../src/faces/database/database.ts';
+import { databaseState } from '../src/faces/database/databaseState.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'facegraph-doctor-'));
 

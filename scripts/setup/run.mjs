@@ -63,14 +63,19 @@ export function foreground(args, env = {}) {
     stdio: 'inherit',
     env: { ...process.env, ...env },
   });
-  // A terminal sends Ctrl-C to both of us already; a second one could be taken for impatience.
-  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
-  process.on('SIGTERM', () => child.kill('SIGTERM'));
-  process.on('SIGHUP', () => child.kill('SIGHUP'));
+  let asked = false;
+  /** @param {NodeJS.Signals} signal */
+  const pass = (signal) => {
+    asked = true;
+    // A terminal sends Ctrl-C to both of us already; a second one would be taken for impatience.
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+  };
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+    process.on(signal, pass);
   if (process.env.npm_lifecycle_event) {
     // npm passes SIGTERM to a shell that dies of it alone, which would leave us running unseen.
     const parent = process.ppid;
-    setInterval(() => process.ppid === parent || child.kill('SIGTERM'), 500).unref();
+    setInterval(() => process.ppid === parent || asked || pass('SIGTERM'), 500).unref();
   }
   return new Promise((resolve, reject) => {
     child.on('error', reject);

@@ -24,6 +24,9 @@ export const builder = new SchemaBuilder<{
     identify: boolean;
     galleryRead: boolean;
     galleryWrite: boolean;
+    embed: boolean;
+    audit: boolean;
+    admin: boolean;
   };
   DefaultFieldNullability: false;
   Scalars: {
@@ -42,11 +45,18 @@ export const builder = new SchemaBuilder<{
       identify: key !== null && permits(key, 'identify'),
       galleryRead: key !== null && permits(key, 'gallery:read'),
       galleryWrite: key !== null && permits(key, 'gallery:write'),
+      embed: key !== null && permits(key, 'embed'),
+      audit: key !== null && permits(key, 'audit'),
+      // What concerns the whole server: a key bound to galleries could else make one that is not.
+      admin: key !== null && permits(key, 'admin') && key.galleries === null,
     }),
     unauthorizedError: (_parent, { key }, info) => refusal(key !== null, info.fieldName),
   },
   // A list counts what it may hold through the connection around it, see `pageCost`.
-  complexity: { defaultListMultiplier: 1, limit: { complexity: 5000, depth: 14, breadth: 400 } },
+  complexity: {
+    defaultListMultiplier: 1,
+    limit: ({ limits }) => ({ complexity: limits.maxCost, depth: 14, breadth: 400 }),
+  },
   errors: {
     directResult: true,
     defaultUnionOptions: {
@@ -57,12 +67,13 @@ export const builder = new SchemaBuilder<{
     nodeTypeOptions: { description: 'Whatever has an id of its own: `node` finds it.' },
     idFieldOptions: { description: 'Opaque; unique among all types.' },
     nodeQueryOptions: {
-      description: 'Any gallery, identity or face by its id. Scope `gallery:read`.',
+      description: 'Any gallery, identity, face or edit by its id. Scope `gallery:read`.',
       authScopes: { galleryRead: true },
       args: { id: { description: 'The id that a node calls its own.' } },
     },
     nodesQueryOptions: {
-      description: 'Several galleries, identities or faces by their ids. Scope `gallery:read`.',
+      description:
+        'Several galleries, identities, faces or edits by their ids. Scope `gallery:read`.',
       authScopes: { galleryRead: true },
       args: { ids: { description: 'The ids that the nodes call their own.' } },
       complexity: ({ ids }) => ({ field: 1, multiplier: (ids as unknown[]).length }),
@@ -96,11 +107,10 @@ export function pageCost(args: { first?: number | null; last?: number | null }):
 }
 
 builder.scalarType('DateTime', {
-  description: 'A moment in UTC, ISO 8601, e.g. `2026-01-31T12:00:00.000Z`.',
+  description:
+    'A moment, ISO 8601 with a zone, e.g. `2026-01-31T12:00:00.000Z`. Answers are in UTC.',
   serialize: (value) => value.toISOString(),
-  parseValue: () => {
-    throw new GraphQLError('DateTime is not an input');
-  },
+  parseValue: parseDateTime,
 });
 
 builder.scalarType('File', {
@@ -113,6 +123,19 @@ builder.scalarType('File', {
 
 builder.queryType({ description: 'Reads; nothing is changed or stored.' });
 builder.mutationType({ description: 'Changes to galleries, their people and their faces.' });
+
+const DATE_TIME = /^(?!0000)(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
+function parseDateTime(value: unknown): Date {
+  const day = typeof value === 'string' ? DATE_TIME.exec(value)?.[1] : undefined;
+  const date = new Date(String(value));
+  // Date takes 30 February for 2 March.
+  if (!day || Number.isNaN(date.getTime()) || !new Date(day).toISOString().startsWith(day))
+    throw new GraphQLError('a DateTime is ISO 8601 with a zone, e.g. 2026-01-31T12:00:00Z', {
+      extensions: { code: 'InvalidInput' },
+    });
+  return date;
+}
 
 function refusal(authenticated: boolean, field: string): GraphQLError {
   return authenticated

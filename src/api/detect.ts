@@ -1,10 +1,10 @@
 import type { Face } from '../engine/face.ts';
-import type { Image } from '../engine/image/image.ts';
+import type { Upload } from '../faces/search/probe.ts';
 import { detectOptions } from './arguments.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import { IMAGE_FAILURES } from './failures.ts';
 import { ImageInput, readImage } from './image.ts';
-import { DetectedFace } from './picture.ts';
+import { DetectedFace, indexed } from './picture.ts';
 
 /** How hard to look for faces. */
 const DetectOptions = builder.inputType('DetectOptions', {
@@ -23,22 +23,22 @@ const DetectOptions = builder.inputType('DetectOptions', {
 });
 
 const Detection = builder
-  .objectRef<{ image: Image; faces: readonly Face[] }>('Detection')
+  .objectRef<{ upload: Upload; faces: readonly Face[] }>('Detection')
   .implement({
     description: 'The faces of one image.',
     fields: (t) => ({
       width: t.int({
         description: 'Of the upright image, in pixels.',
-        resolve: ({ image }) => image.width,
+        resolve: ({ upload: { image } }) => image.width,
       }),
       height: t.int({
         description: 'Of the upright image, in pixels.',
-        resolve: ({ image }) => image.height,
+        resolve: ({ upload: { image } }) => image.height,
       }),
       faces: t.field({
         type: [DetectedFace],
         description: 'Most confident first; empty when there is none.',
-        resolve: ({ faces }) => faces.map((face, index) => ({ ...face, index })),
+        resolve: ({ faces, upload }, _args, context) => indexed(faces, upload, context),
       }),
     }),
   });
@@ -56,8 +56,8 @@ builder.queryFields((t) => ({
     },
     resolve: async (_root, { image: input, options }, { engine }) => {
       const checked = detectOptions(options);
-      const { image } = await readImage(input);
-      return { image, faces: await engine.detect(image, checked) };
+      const upload = await readImage(input);
+      return { upload, faces: await engine.detect(upload.image, checked) };
     },
   }),
 }));

@@ -1,7 +1,8 @@
 import type { Face } from '../engine/face.ts';
 import { type ErrorCode, FacegraphError } from '../errors.ts';
+import type { Upload } from '../faces/search/probe.ts';
 import { builder } from './builder.ts';
-import { DetectedFace } from './picture.ts';
+import { DetectedFace, indexed } from './picture.ts';
 
 /** What every failure offers to a client that does not know its type. */
 const Failure = builder.interfaceRef<FacegraphError>('Failure').implement({
@@ -42,9 +43,36 @@ export const NoFaceFound = failure(
 export const GalleryNotFound = failure('GalleryNotFound', 'There is no such gallery.');
 export const IdentityNotFound = failure('IdentityNotFound', 'There is no such identity.');
 export const FaceNotFound = failure('FaceNotFound', 'There is no such face.');
+export const JobNotFound = failure('JobNotFound', 'There is no such job.');
+export const ImagesMissing = failure(
+  'ImagesMissing',
+  'Faces of the gallery have no stored photograph, so that they cannot be embedded anew.',
+);
+export const ApiKeyNotFound = failure('ApiKeyNotFound', 'There is no such API key.');
+export const LastAdminKey = failure(
+  'LastAdminKey',
+  'Without this key nobody could manage keys. Make another one with scope `admin`, no expiry and no galleries first.',
+);
 export const NameTaken = failure(
   'NameTaken',
   'The name of a gallery, or the external id of an identity, is in use.',
+);
+export const TokenInvalid = failure(
+  'TokenInvalid',
+  'The token of a face is unknown, expired or of another key. Send the photograph again.',
+);
+export const ModelMismatch = failure(
+  'ModelMismatch',
+  'Embeddings of two models would have to be compared, which says nothing.',
+);
+export const IdempotencyKeyReused = failure(
+  'IdempotencyKeyReused',
+  'The idempotency key was used for another request in the last 24 hours, or what it made is gone.',
+);
+export const EditNotFound = failure('EditNotFound', 'There is no such edit.');
+export const EditConflict = failure(
+  'EditConflict',
+  'The edit cannot be undone any more: the message says what happened to its faces or people since.',
 );
 export const ModelUnavailable = failure(
   'ModelUnavailable',
@@ -57,7 +85,8 @@ export const InvalidInput = failure('InvalidInput', 'An argument is outside of w
 export const DuplicateFace = withCode('DuplicateFace');
 builder.objectType(DuplicateFace, {
   name: 'DuplicateFace',
-  description: 'The gallery holds this face of this photograph already.',
+  description:
+    'The gallery holds this face of this photograph already, or one that is all but the same.',
   interfaces: [Failure],
   fields: (t) => ({
     existing: t.prismaField({
@@ -74,14 +103,28 @@ export const MultipleFacesFound = withCode('MultipleFacesFound');
 builder.objectType(MultipleFacesFound, {
   name: 'MultipleFacesFound',
   description:
-    'The photograph shows several people. Repeat the call with the index of one of them.',
+    'The photograph shows several people. Repeat the call with the index of one of them, or its box.',
   interfaces: [Failure],
   fields: (t) => ({
     faces: t.field({
       type: [DetectedFace],
       description: 'The faces found, in the order that their indexes count.',
-      resolve: ({ details }) =>
-        (details.faces as readonly Face[]).map((face, index) => ({ ...face, index })),
+      resolve: ({ details: { faces, upload } }, _args, context) =>
+        indexed(faces as readonly Face[], upload as Upload | null, context),
+    }),
+  }),
+});
+
+export const RateLimited = withCode('RateLimited');
+builder.objectType(RateLimited, {
+  name: 'RateLimited',
+  description:
+    'The key has spent its share of this minute. A request that is refused as a whole gets HTTP 429 and `Retry-After` instead.',
+  interfaces: [Failure],
+  fields: (t) => ({
+    retryAfter: t.int({
+      description: 'Seconds after which to try again.',
+      resolve: ({ details }) => Number(details.retryAfter),
     }),
   }),
 });
@@ -93,4 +136,5 @@ export const IMAGE_FAILURES = [
   InvalidInput,
   DeviceLost,
   EngineBusy,
+  RateLimited,
 ];

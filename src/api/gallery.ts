@@ -1,7 +1,18 @@
-import { createGallery, deleteGallery } from '../faces/galleries.ts';
+import { createGallery, deleteGallery } from '../faces/gallery/galleries.ts';
+import { likeFilter } from '../faces/gallery/person.ts';
+import { visible } from '../faces/gallery/store.ts';
+import { updateGallery } from '../faces/gallery/update.ts';
 import { cosineThreshold } from './arguments.ts';
 import { builder, pageCost } from './builder.ts';
-import { GalleryNotFound, InvalidInput, ModelUnavailable, NameTaken } from './failures.ts';
+import {
+  GalleryNotFound,
+  IdempotencyKeyReused,
+  InvalidInput,
+  ModelUnavailable,
+  NameTaken,
+} from './failures.ts';
+import { IDEMPOTENCY, once, still } from './idempotency.ts';
+import { IdentityFilter } from './person.ts';
 
 /** How a client names a gallery. */
 export const GalleryBy = builder.inputType('GalleryBy', {
@@ -22,11 +33,14 @@ export function galleryBy({ id, name }: typeof GalleryBy.$inferInput) {
 export const GalleryNode = builder.prismaNode('Gallery', {
   id: { field: 'id', description: 'Node id.' },
   nullable: true,
+  findUnique: (id, context) => ({ id, AND: [visible(context)] }),
   authScopes: { $any: { galleryRead: true, galleryWrite: true } },
   fields: (t) => ({
     name: t.exposeString('name'),
     model: t.exposeString('model'),
     threshold: t.exposeFloat('threshold', { nullable: true }),
+    keepImages: t.exposeBoolean('keepImages'),
+    retentionDays: t.exposeInt('retentionDays', { nullable: true }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     faceCount: t.int({
       description: 'Faces that `identify` compares with.',
@@ -40,10 +54,39 @@ export const GalleryNode = builder.prismaNode('Gallery', {
         cursor: 'id',
         totalCount: true,
         complexity: pageCost,
-        query: { orderBy: { id: 'asc' } },
+        args: {
+          filter: t.arg({ type: IdentityFilter, description: 'Whom to list; all if absent.' }),
+        },
+        query: ({ filter }) => ({ orderBy: { id: 'asc' }, where: likeFilter(filter ?? {}) }),
       },
       { name: 'IdentityConnection' },
       { name: 'IdentityEdge' },
+    ),
+    unassignedFaces: t.relatedConnection(
+      'faces',
+      {
+        description: 'The faces of nobody known, in the order they were added.',
+        authScopes: { galleryRead: true },
+        cursor: 'id',
+        totalCount: true,
+        complexity: pageCost,
+        query: { where: { identityId: null }, orderBy: { id: 'asc' } },
+      },
+      { name: 'UnassignedFaceConnection' },
+      { name: 'UnassignedFaceEdge' },
+    ),
+    edits: t.relatedConnection(
+      'edits',
+      {
+        description: 'Corrections of whose faces are whose, newest first.',
+        authScopes: { galleryRead: true },
+        cursor: 'id',
+        totalCount: true,
+        complexity: pageCost,
+        query: { orderBy: { id: 'desc' } },
+      },
+      { name: 'EditConnection' },
+      { name: 'EditEdge' },
     ),
   }),
 });
@@ -66,21 +109,26 @@ builder.queryFields((t) => ({
     description: 'One gallery; null when there is none of this id or name. Scope `gallery:read`.',
     authScopes: { galleryRead: true },
     args: { by: t.arg({ type: GalleryBy, required: true, description: 'Which one.' }) },
-    resolve: (query, _root, { by }, { db }) => {
+    resolve: (query, _root, { by }, context) => {
       const { id, name } = galleryBy(by);
-      return db.gallery.findFirst({ ...query, where: id ? { id } : { name: name ?? '' } });
+      const which = id ? { id } : { name: name ?? '' };
+      return context.db.gallery.findFirst({ ...query, where: { AND: [which, visible(context)] } });
     },
   }),
   galleries: t.prismaConnection(
     {
       type: 'Gallery',
       cursor: 'id',
-      description: 'Every gallery, oldest first. Scope `gallery:read`.',
+      description: 'Every gallery that the key may use, oldest first. Scope `gallery:read`.',
       authScopes: { galleryRead: true },
       complexity: pageCost,
-      totalCount: (_root, _args, { db }) => db.gallery.count(),
-      resolve: (query, _root, _args, { db }) =>
-        db.gallery.findMany({ ...query, orderBy: { id: 'asc' } }),
+      totalCount: (_root, _args, context) => context.db.gallery.count({ where: visible(context) }),
+      resolve: (query, _root, _args, context) =>
+        context.db.gallery.findMany({
+          ...query,
+          where: visible(context),
+          orderBy: { id: 'asc' },
+        }),
     },
     { name: 'GalleryConnection' },
     { name: 'GalleryEdge' },
@@ -92,21 +140,49 @@ builder.mutationFields((t) => ({
     type: 'Gallery',
     description: 'Makes an empty gallery. Scope `gallery:write`.',
     authScopes: { galleryWrite: true },
-    errors: { types: [NameTaken, ModelUnavailable, InvalidInput] },
+    errors: { types: [NameTaken, ModelUnavailable, InvalidInput, IdempotencyKeyReused] },
     args: {
       name: t.arg.string({ required: true, description: 'Unique, 1 to 200 characters.' }),
       model: t.arg.string({
         required: true,
         defaultValue: 'facenet-vggface2',
-        description: 'Embedding model, one of `models`. It cannot be changed later.',
+        description: 'Embedding model, one of `models`. Only `reembed` can change it later.',
       }),
       threshold: t.arg.float({
         description: "Cosine distance up to which a face matches; the model's own when absent.",
       }),
+      keepImages: t.arg.boolean({
+        required: true,
+        defaultValue: false,
+        description: 'Whether the photographs of enrolled faces are stored, which `reembed` needs.',
+      }),
+      ...IDEMPOTENCY,
     },
     resolve: async (query, _root, args, context) => {
       const threshold = cosineThreshold(args.threshold);
-      const { id } = await createGallery(context, { ...args, threshold });
+      const { id } = await once(context, 'createGallery', args, (service) =>
+        createGallery(service, { ...args, threshold }),
+      );
+      return still(await context.db.gallery.findUnique({ ...query, where: { id } }));
+    },
+  }),
+  updateGallery: t.prismaField({
+    type: 'Gallery',
+    description: 'Changes a gallery; what is absent stays as it is. Scope `gallery:write`.',
+    authScopes: { galleryWrite: true },
+    errors: { types: [GalleryNotFound, NameTaken, InvalidInput] },
+    args: {
+      id: t.arg.globalID({ required: true, for: [GalleryNode], description: 'Which one.' }),
+      name: t.arg.string({ description: 'Unique, 1 to 200 characters.' }),
+      threshold: t.arg.float({
+        description: "Cosine distance up to which a face matches; null: the model's own.",
+      }),
+    },
+    resolve: async (query, _root, { id: { id }, name, threshold }, context) => {
+      await updateGallery(context, id, {
+        name: name ?? undefined,
+        threshold: threshold === null ? null : cosineThreshold(threshold),
+      });
       return context.db.gallery.findUniqueOrThrow({ ...query, where: { id } });
     },
   }),

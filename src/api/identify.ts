@@ -1,44 +1,49 @@
 import {
-  type GalleryIdentification,
-  identifyInGallery,
+  type Found,
+  identifyPeople,
+  type PeopleIdentified,
   type Person,
-  type ProbeFace,
-} from '../faces/galleryIdentify.ts';
-import { cosineThreshold, within } from './arguments.ts';
+} from '../faces/search/identifyPeople.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import { FaceNode } from './face.ts';
-import { GalleryNotFound, IMAGE_FAILURES, ModelUnavailable, NoFaceFound } from './failures.ts';
-import { GalleryBy, galleryBy } from './gallery.ts';
+import * as failures from './failures.ts';
+import { GalleryBy } from './gallery.ts';
 import { IdentityNode } from './identity.ts';
-import { ImageInput, readImage } from './image.ts';
-import { DetectedFace } from './picture.ts';
+import { ImageInput, readFace } from './image.ts';
+import { DetectedFace, type IndexedFace, indexed } from './picture.ts';
+import { RankBy, searchedGalleries, searchOptions } from './searchArguments.ts';
 
-const Candidate = builder.objectRef<Person>('Candidate').implement({
-  description: 'Somebody of the gallery who is near a face.',
+/** Somebody near a face. */
+export const Candidate = builder.objectRef<Person>('Candidate').implement({
+  description: 'Somebody of a gallery who is near a face; `identity.gallery` says which.',
   fields: (t) => ({
-    identity: t.field({
+    // Read again with what the request selects: Prisma makes one query of those of all candidates.
+    identity: t.prismaField({
       type: IdentityNode,
       description: 'Who it is.',
-      resolve: (person) => person.identity,
+      resolve: (query, { identity: { id } }, _args, { db }) =>
+        db.identity.findUniqueOrThrow({ ...query, where: { id } }),
     }),
-    face: t.field({
+    face: t.prismaField({
       type: FaceNode,
-      description: "The person's enrolled face that is nearest.",
-      resolve: (person) => person.face,
+      nullable: true,
+      description: "The person's enrolled face that is nearest; null when templates are ranked.",
+      resolve: (query, { face }, _args, { db }) =>
+        face && db.face.findUnique({ ...query, where: { id: face.id } }),
     }),
     distance: t.exposeFloat('distance', { description: 'Cosine distance, 0 (same) to 2.' }),
   }),
 });
 
 const IdentifiedFace = builder
-  .objectRef<ProbeFace & { index: number }>('IdentifiedFace')
+  .objectRef<Found & { readonly face: IndexedFace }>('IdentifiedFace')
   .implement({
     description: 'One face of the image and the people near it.',
     fields: (t) => ({
       face: t.field({
         type: DetectedFace,
         description: 'Where it is in the image.',
-        resolve: ({ face, index }) => ({ ...face, index }),
+        resolve: ({ face }) => face,
       }),
       match: t.field({
         type: Candidate,
@@ -54,28 +59,28 @@ const IdentifiedFace = builder
     }),
   });
 
-const Identification = builder.objectRef<GalleryIdentification>('Identification').implement({
-  description: 'Who of a gallery is in an image.',
+const Identification = builder.objectRef<PeopleIdentified>('Identification').implement({
+  description: 'Who of one or several galleries is in an image.',
   fields: (t) => ({
-    model: t.string({
-      description: "The gallery's embedding model.",
-      resolve: ({ gallery }) => gallery.model,
-    }),
+    model: t.exposeString('model', { description: 'The embedding model of the galleries.' }),
     threshold: t.exposeFloat('threshold', {
       description: 'Cosine distance up to which a face matches.',
     }),
     width: t.int({
       description: 'Of the upright image, in pixels.',
-      resolve: ({ image }) => image.width,
+      resolve: ({ probe }) => probe.width,
     }),
     height: t.int({
       description: 'Of the upright image, in pixels.',
-      resolve: ({ image }) => image.height,
+      resolve: ({ probe }) => probe.height,
     }),
     faces: t.field({
       type: [IdentifiedFace],
       description: 'Every face of the image, most confident first.',
-      resolve: ({ faces }) => faces.map((face, index) => ({ ...face, index })),
+      resolve: ({ faces, probe }, _args, context) => {
+        const places = indexed(probe.faces, probe.upload, context);
+        return faces.map((found, i) => ({ ...found, face: places[i] }));
+      },
     }),
   }),
 });
@@ -84,27 +89,54 @@ builder.queryFields((t) => ({
   identify: t.field({
     type: Identification,
     description:
-      'Compares every face of an image with everybody in a gallery, exactly, on the GPU. Scope `identify`.',
+      'Compares every face of an image with everybody in one or several galleries of one model, exactly, on the GPU. Scope `identify`.',
     authScopes: { identify: true },
     complexity: { field: IMAGE_COST },
-    errors: { types: [GalleryNotFound, NoFaceFound, ModelUnavailable, ...IMAGE_FAILURES] },
+    errors: {
+      types: [
+        failures.GalleryNotFound,
+        failures.NoFaceFound,
+        failures.TokenInvalid,
+        failures.ModelMismatch,
+        failures.ModelUnavailable,
+        ...failures.IMAGE_FAILURES,
+      ],
+    },
     args: {
-      image: t.arg({ type: ImageInput, required: true, description: 'The photograph.' }),
-      gallery: t.arg({ type: GalleryBy, required: true, description: 'Whom to look for.' }),
+      image: t.arg({
+        type: ImageInput,
+        required: true,
+        description: 'The photograph, or a face of it.',
+      }),
+      gallery: t.arg({ type: GalleryBy, description: 'Whom to look for.' }),
+      galleries: t.arg({
+        type: [GalleryBy],
+        description: 'The same in several galleries, at most 20, all of one model.',
+      }),
       top: t.arg.int({
         required: true,
         defaultValue: 5,
         description: 'Candidates per face, 1 to 100.',
       }),
       threshold: t.arg.float({
-        description: "Cosine distance; the gallery's, else its model's own, when absent.",
+        description:
+          "Cosine distance; the gallery's (of several the lowest), else its model's own, when absent.",
+      }),
+      rankBy: t.arg({
+        type: RankBy,
+        required: true,
+        defaultValue: 'face',
+        description: 'What of a person is compared.',
+      }),
+      exclude: t.arg.globalIDList({
+        for: [IdentityNode],
+        description: 'Identities that are passed over, at most 1000.',
       }),
     },
-    resolve: async (_root, { image, gallery, ...args }, context) => {
-      const top = within('top', args.top, 1, 100);
-      const threshold = cosineThreshold(args.threshold);
-      const upload = await readImage(image);
-      return identifyInGallery(context, galleryBy(gallery), upload, { top, threshold });
+    resolve: async (_root, { image, ...args }, context) => {
+      const options = searchOptions(args);
+      const source = await readFace(image, context);
+      return identifyPeople(context, searchedGalleries(args), source, options);
     },
   }),
 }));

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
-import { DEFAULT_LIMITS, decodeImage } from '../engine/image/decode.ts';
+import { decodeImage } from '../engine/image/decode.ts';
 import { FacegraphError } from '../errors.ts';
-import type { Upload } from '../faces/galleries.ts';
+import type { KeptFace, Upload } from '../faces/search/probe.ts';
+import { redeem } from '../faces/search/tokens.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
+import { admitImage } from './operation/admission.ts';
+import { currentRequest, measure } from './operation/request.ts';
 
 /** How a client sends an image. */
 export const ImageInput = builder.inputType('ImageInput', {
   description:
-    'A JPEG or PNG photograph, in one of two ways. At most 10 MB and 40 megapixels; EXIF orientation is applied.',
+    'A JPEG or PNG photograph of at most 10 MB and 40 megapixels, unless the server is set otherwise (EXIF orientation is applied), or a face of an earlier one; by one of the ways.',
   isOneOf: true,
   fields: (t) => ({
     file: t.field({
@@ -15,25 +19,58 @@ export const ImageInput = builder.inputType('ImageInput', {
       description: 'A file part of a multipart request: the cheap way.',
     }),
     base64: t.string({ description: 'The bytes of the file in base64, without a `data:` prefix.' }),
+    token: t.string({
+      description: 'The `token` of a face, where a face is enough. The same key must have got it.',
+    }),
   }),
 });
 
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/**
- * Reads and decodes what a client sent.
- * @throws FacegraphError `InvalidInput` for what is neither a file nor base64, `ImageTooLarge`,
- *   `UnsupportedImage`.
- */
-export async function readImage(input: typeof ImageInput.$inferInput): Promise<Upload> {
-  const bytes = await readBytes(input);
-  const image = await decodeImage(bytes);
-  return { image, hash: createHash('sha256').update(bytes).digest('hex') };
+/** An image as an input of this schema gives it: by one of the ways. */
+export interface ImageBy {
+  readonly file?: File | null;
+  readonly base64?: string | null;
+  readonly token?: string | null;
 }
 
-async function readBytes({ file, base64 }: typeof ImageInput.$inferInput): Promise<Uint8Array> {
+/**
+ * Reads and decodes a photograph that a client sent.
+ * @throws FacegraphError `InvalidInput` for what is neither a file nor base64, `ImageTooLarge`,
+ *   `UnsupportedImage`, `RateLimited`.
+ */
+export async function readImage(input: ImageBy): Promise<Upload> {
+  const request = here();
+  const { maxImageBytes: maxBytes, maxImagePixels: maxPixels } = request.limits;
+  const bytes = await readImageBytes(input);
+  admitImage(request, bytes);
+  const image = await measure('decode', 1, request.observe, () =>
+    decodeImage(bytes, { maxBytes, maxPixels }),
+  );
+  return { image, bytes, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/**
+ * Reads and decodes a photograph, or finds a face again by its token.
+ * @throws FacegraphError `TokenInvalid`, and those of `readImage`.
+ */
+export async function readFace(
+  { token, ...photograph }: ImageBy,
+  { db, key }: Pick<Context, 'db' | 'key'>,
+): Promise<Upload | KeptFace> {
+  return token != null && key ? redeem(db, key.id, token) : readImage(photograph);
+}
+
+/**
+ * Reads a photograph as a client sent it without decoding it.
+ * @throws FacegraphError `InvalidInput`, `ImageTooLarge`.
+ */
+export async function readImageBytes({ file, base64, token }: ImageBy): Promise<Uint8Array> {
+  if (token != null)
+    throw new FacegraphError('InvalidInput', 'image.token is a face: a photograph is needed here');
+  const { maxImageBytes: maxBytes } = here().limits;
   if (base64 != null) {
-    if (base64.length > (DEFAULT_LIMITS.maxBytes * 4) / 3 + 4) throw tooLarge();
+    if (base64.length > (maxBytes * 4) / 3 + 4) throw tooLarge(maxBytes);
     if (!BASE64.test(base64) || base64.length % 4 !== 0)
       throw new FacegraphError('InvalidInput', 'image.base64 is not base64');
     return Buffer.from(base64, 'base64');
@@ -41,11 +78,16 @@ async function readBytes({ file, base64 }: typeof ImageInput.$inferInput): Promi
   // The scalar lets anything through: without a multipart map a variable may hold a string.
   if (typeof file?.arrayBuffer !== 'function')
     throw new FacegraphError('InvalidInput', 'image.file is not a file part of the request');
-  if (file.size > DEFAULT_LIMITS.maxBytes) throw tooLarge();
+  if (file.size > maxBytes) throw tooLarge(maxBytes);
   return new Uint8Array(await file.arrayBuffer());
 }
 
-function tooLarge(): FacegraphError {
-  const limit = DEFAULT_LIMITS.maxBytes / 1e6;
-  return new FacegraphError('ImageTooLarge', `the image has more than ${limit} MB`);
+function here() {
+  const request = currentRequest();
+  if (!request) throw new Error('an image is read outside of a request');
+  return request;
+}
+
+function tooLarge(maxBytes: number): FacegraphError {
+  return new FacegraphError('ImageTooLarge', `the image has more than ${maxBytes / 1e6} MB`);
 }

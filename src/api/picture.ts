@@ -1,9 +1,15 @@
 import type { Face, Landmarks as LandmarksShape, Point as PointShape } from '../engine/face.ts';
+import { FacegraphError } from '../errors.ts';
+import type { Upload } from '../faces/search/probe.ts';
+import { keepFace, type Token } from '../faces/search/tokens.ts';
 import { builder } from './builder.ts';
+import type { Context } from './context.ts';
 
 /** A face of an uploaded image and its place in the answer. */
 export interface IndexedFace extends Face {
   readonly index: number;
+  /** Keeps the face for later calls, once; null when it cannot be. */
+  readonly token: () => Promise<Token | null>;
 }
 
 const Point = builder.objectRef<PointShape>('Point').implement({
@@ -24,6 +30,24 @@ export const Box = builder.objectRef<Face['box']>('Box').implement({
     height: t.int({ description: 'Down from `y`.', resolve: ([, , , height]) => height }),
   }),
 });
+
+/** A rectangle as a client gives it. */
+export const BoxInput = builder.inputType('BoxInput', {
+  description: 'A rectangle of the upright image, in pixels.',
+  fields: (t) => ({
+    x: t.float({ required: true, description: 'Left edge.' }),
+    y: t.float({ required: true, description: 'Top edge.' }),
+    width: t.float({ required: true, description: 'To the right of `x`.' }),
+    height: t.float({ required: true, description: 'Down from `y`.' }),
+  }),
+});
+
+/** A rectangle as the engine has it. @throws FacegraphError `InvalidInput` when it is empty. */
+export function boxOf({ x, y, width, height }: typeof BoxInput.$inferInput): Face['box'] {
+  if (!(width > 0 && height > 0))
+    throw new FacegraphError('InvalidInput', `a box of ${width} by ${height} holds nothing`);
+  return [x, y, width, height];
+}
 
 /** The five points of a face. */
 export const Landmarks = builder.objectRef<LandmarksShape>('Landmarks').implement({
@@ -58,5 +82,36 @@ export const DetectedFace = builder.objectRef<IndexedFace>('DetectedFace').imple
     confidence: t.exposeFloat('confidence', {
       description: 'Probability that this is a face, 0 to 1.',
     }),
+    token: t.string({
+      nullable: true,
+      description:
+        'Stands for the face in later calls by the same key, instead of the photograph. Asking for it keeps the pixels around the face on the server until `tokenExpiresAt`. Null for a face that came by a token, and for one of more than about 2000 pixels.',
+      resolve: async ({ token }) => (await token())?.secret ?? null,
+    }),
+    tokenExpiresAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When `token` ends, ten minutes after the call; null without one.',
+      resolve: async ({ token }) => (await token())?.expiresAt ?? null,
+    }),
   }),
 });
+
+/**
+ * The faces of an answer with their places in it.
+ * @param upload the photograph they are in; null for a face that came by a token.
+ */
+export function indexed(
+  faces: readonly Face[],
+  upload: Upload | null,
+  { db, key }: Pick<Context, 'db' | 'key'>,
+): IndexedFace[] {
+  return faces.map((face, index) => {
+    let kept: Promise<Token | null> | undefined;
+    const token = () => {
+      kept ??= upload && key ? keepFace(db, key.id, upload, face) : Promise.resolve(null);
+      return kept;
+    };
+    return { ...face, index, token };
+  });
+}

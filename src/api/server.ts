@@ -7,21 +7,25 @@ import {
   type YogaLogger,
   type YogaServerInstance,
 } from 'graphql-yoga';
+import type { Logger } from 'pino';
 import { authenticate } from '../faces/keys.ts';
 import type { Context } from './context.ts';
 import { expectedCode, maskError } from './mask.ts';
+import { loggable } from './operation/log.ts';
+import { type OperationOptions, operations } from './operation/plugin.ts';
+import { currentRequest } from './operation/request.ts';
 import { schema } from './schema.ts';
 
 /** What the server needs from the program around it. */
-export interface ServerOptions extends Omit<Context, 'key'> {
+export interface ServerOptions
+  extends Omit<Context, 'key' | 'galleries' | 'once'>,
+    OperationOptions {
   /** Serves GraphiQL to browsers. */
   readonly graphiql: boolean;
   /** False while the program shuts down; `/readyz` then says so. */
   readonly accepting: () => boolean;
 }
 
-// Two photographs at the limit, in base64 the larger way.
-const MAX_BODY_BYTES = 28_000_000;
 const MAX_TOKENS = 2000;
 
 /**
@@ -29,7 +33,9 @@ const MAX_TOKENS = 2000;
  * listens; tests call its `fetch`.
  */
 export function createServer(options: ServerOptions): YogaServerInstance<object, Context> {
-  const { graphiql, accepting, ...service } = options;
+  const { graphiql, accepting, log, metricsEndpoint, ...service } = options;
+  const { limits, metrics } = service;
+  metrics.describe(service);
   return createYoga<object, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -38,14 +44,16 @@ export function createServer(options: ServerOptions): YogaServerInstance<object,
     landingPage: false,
     // Keys belong on a server, so other sites' pages have no business here.
     cors: false,
-    maxRequestBodySize: MAX_BODY_BYTES,
+    maxRequestBodySize: limits.maxRequestBytes,
     maskedErrors: { maskError },
-    logging: LOG,
+    logging: yogaLog(log),
     context: async ({ request }) => {
       const secret = presentedKey(request);
-      return { ...service, key: secret ? await authenticate(service.db, secret) : null };
+      const key = secret ? await authenticate(service.db, secret) : null;
+      return { ...service, key, galleries: key?.galleries ?? null };
     },
     plugins: [
+      operations({ limits, metrics, log, metricsEndpoint }),
       useCSRFPrevention({ requestHeaders: ['authorization', 'x-api-key', 'x-graphql-yoga-csrf'] }),
       useReadinessCheck({
         endpoint: '/readyz',
@@ -81,14 +89,18 @@ const refuseBadParts: Plugin = {
 };
 
 // What clients get wrong is told to them and is no news here.
-const LOG: YogaLogger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: (...parts) => console.warn(...parts),
-  error: (...parts) => {
-    if (!parts.some(expectedCode)) console.error(...parts);
-  },
-};
+function yogaLog(log: Logger): YogaLogger {
+  const id = () => currentRequest()?.id;
+  return {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (...parts) => log.warn({ id: id() }, parts.map(String).join(' ')),
+    error(...parts) {
+      for (const part of parts)
+        if (!expectedCode(part)) log.error({ id: id(), error: loggable(part) }, 'unexpected error');
+    },
+  };
+}
 
 function presentedKey(request: Request): string | null {
   const bearer = request.headers.get('authorization')?.match(/^Bearer +(\S+)$/i);

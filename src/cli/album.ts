@@ -4,8 +4,8 @@ import type { Face } from '../engine/face.ts';
 import { encodeJpeg } from '../engine/image/encode.ts';
 import type { Image } from '../engine/image/image.ts';
 import { FacegraphError } from '../errors.ts';
-import type { Photograph } from '../faces/photographs.ts';
-import { cropFace, drawFaces, matchedPair } from '../faces/pictures.ts';
+import type { Photograph } from '../faces/folder/photographs.ts';
+import { cropFace, drawFaces, matchedPair } from '../faces/folder/pictures.ts';
 import { say } from './failure.ts';
 import { counted } from './output.ts';
 

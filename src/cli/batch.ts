@@ -1,4 +1,4 @@
-import { expandFolders, type Photograph, photographs } from '../faces/photographs.ts';
+import { expandFolders, type Photograph, photographs } from '../faces/folder/photographs.ts';
 import { explain, report } from './failure.ts';
 import { listing } from './output.ts';
 import { clearProgress, progress } from './progress.ts';

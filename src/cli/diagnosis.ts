@@ -1,12 +1,13 @@
 import { help, probe } from '../../scripts/setup/adapter.mjs';
 import { dependencyStaleness } from '../../scripts/setup/dependencies.mjs';
 import { isGenerated } from '../../scripts/setup/generate.mjs';
+import { listConfig } from '../config.ts';
 import type { AdapterSummary } from '../engine/engine.ts';
 import { cacheDir } from '../engine/weights/cache.ts';
 import { pullCommand } from '../engine/weights/load.ts';
 import { DEFAULT_MODELS } from '../engine/weights/manifest.ts';
 import { type Listed, list } from '../engine/weights/verify.ts';
-import { type DatabaseState, databaseState } from '../faces/databaseState.ts';
+import { type DatabaseState, databaseState } from '../faces/database/databaseState.ts';
 
 /** Something that is missing or could be better. */
 export interface Problem {
@@ -50,6 +51,9 @@ export async function diagnose(): Promise<Diagnosis> {
     problems: [
       ...(stale ? [essential(`the installed packages are stale: ${stale}`, START)] : []),
       ...(generated ? [] : [essential('the database client is not generated', START)]),
+      ...listConfig().flatMap(({ problem }) =>
+        problem ? essential(problem, 'Correct the environment; `facegraph config` lists it.') : [],
+      ),
       ...adapterProblems(adapter, reason),
       ...modelProblems(models),
       ...databaseProblems(database),

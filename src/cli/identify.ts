@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Face } from '../engine/face.ts';
+import { type KnownFace, type KnownFaces, listKnown, loadKnown } from '../faces/folder/known.ts';
+import { type Photograph, readPhotograph } from '../faces/folder/photographs.ts';
 import { type Identification, identify as identifyFaces } from '../faces/identify.ts';
-import { type KnownFace, type KnownFaces, listKnown, loadKnown } from '../faces/known.ts';
-import { type Photograph, readPhotograph } from '../faces/photographs.ts';
 import { type Album, openAlbum } from './album.ts';
 import { eachPhotograph } from './batch.ts';
 import { report, say } from './failure.ts';

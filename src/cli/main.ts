@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { registerClassify } from './classify.ts';
+import { registerConfig } from './config.ts';
 import { registerDetect } from './detect.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerEmbed } from './embed.ts';
@@ -28,6 +29,7 @@ for (const register of [
   registerIdentify,
   registerClassify,
   registerDoctor,
+  registerConfig,
   registerWeights,
   registerServe,
 ])

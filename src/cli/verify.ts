@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { FacegraphError } from '../errors.ts';
-import { type Photograph, readPhotograph } from '../faces/photographs.ts';
+import { type Photograph, readPhotograph } from '../faces/folder/photographs.ts';
 import { type Verification, verify as verifyImages } from '../faces/verify.ts';
 import { type Album, openAlbum } from './album.ts';
 import {

@@ -102,8 +102,8 @@ export function createSearchIndex(dimensions: number, onGpu: OnGpu): SearchIndex
     },
     search(probes, k) {
       for (const probe of probes) check(probe);
-      if (!(Number.isInteger(k) && k >= 1 && k <= SEARCH_BLOCK))
-        throw new FacegraphError('InvalidInput', `k must be 1 to ${SEARCH_BLOCK}`);
+      if (!(Number.isInteger(k) && k >= 1))
+        throw new FacegraphError('InvalidInput', `k is ${k}: give 1 and more`);
       return onGpu(async (gpu) => {
         const found: { id: string; distance: number }[][] = probes.map(() => []);
         for (let from = 0; from < probes.length; from += MAX_PROBES) {
@@ -118,8 +118,11 @@ export function createSearchIndex(dimensions: number, onGpu: OnGpu): SearchIndex
     },
     destroy() {
       destroyed = true;
-      for (const chunk of chunks.splice(0)) chunk.resident?.buffer.destroy();
-      places.clear();
+      // Behind the searches that are waiting; without a device there is nothing to free.
+      onGpu(async () => {
+        for (const chunk of chunks.splice(0)) chunk.resident?.buffer.destroy();
+        places.clear();
+      }).catch(() => undefined);
     },
   };
 }
@@ -140,7 +143,9 @@ async function searchChunk(
     for (const [p, probe] of probes.entries()) packed.set(probe, p * width);
     const probeBuffer = storage(scope, packed.byteLength, 'probes');
     gpu.device.queue.writeBuffer(probeBuffer, 0, packed);
-    const perProbe = Math.ceil(ids.length / SEARCH_BLOCK) * k;
+    // A block of rows has no more than its own to give.
+    const perBlock = Math.min(k, SEARCH_BLOCK);
+    const perProbe = Math.ceil(ids.length / SEARCH_BLOCK) * perBlock;
     const size = probes.length * perProbe * 4;
     const [scores, indices] = [storage(scope, size, 'scores'), storage(scope, size, 'indices')];
     const made = await search(scope, {
@@ -151,7 +156,7 @@ async function searchChunk(
       count: ids.length,
       dimensions: width,
       probeCount: probes.length,
-      k,
+      k: perBlock,
     });
     const [scoreBytes, indexBytes] = await submitAndRead(
       gpu,

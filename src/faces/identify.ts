@@ -22,6 +22,8 @@ export interface IdentifyOptions {
   readonly top: number;
   /** Cosine distance up to which the nearest identity is a match. */
   readonly threshold: number;
+  /** Identities that are passed over. */
+  readonly exclude?: ReadonlySet<string>;
 }
 
 /**
@@ -32,9 +34,9 @@ export async function identify<F extends { readonly identity: string }>(
   index: SearchIndex,
   known: ReadonlyMap<string, F>,
   probes: readonly Float32Array[],
-  { top, threshold }: IdentifyOptions,
+  { top, threshold, exclude }: IdentifyOptions,
 ): Promise<Identification<F>[]> {
-  const ranked = await nearestIdentities(index, known, probes, top);
+  const ranked = await nearestIdentities(index, known, probes, top, exclude);
   return ranked.map((candidates) => {
     const [best] = candidates;
     return { candidates, match: best && isMatch(best.distance, threshold) ? best.identity : null };
@@ -48,11 +50,12 @@ async function nearestIdentities<F extends { readonly identity: string }>(
   known: ReadonlyMap<string, F>,
   probes: readonly Float32Array[],
   top: number,
+  exclude: ReadonlySet<string> | undefined,
 ): Promise<Candidate<F>[][]> {
   if (probes.length === 0 || index.size === 0) return probes.map(() => []);
   for (let k = top * 4; ; k *= 4) {
     const rows = await index.search(probes, Math.min(k, index.size));
-    const ranked = rows.map((hits) => distinct(hits, known, top));
+    const ranked = rows.map((hits) => distinct(hits, known, top, exclude));
     if (k >= index.size || ranked.every((candidates) => candidates.length === top)) return ranked;
   }
 }
@@ -61,11 +64,12 @@ function distinct<F extends { readonly identity: string }>(
   hits: readonly { id: string; distance: number }[],
   known: ReadonlyMap<string, F>,
   top: number,
+  exclude: ReadonlySet<string> | undefined,
 ): Candidate<F>[] {
   const best = new Map<string, Candidate<F>>();
   for (const { id, distance } of hits) {
     const face = known.get(id);
-    if (face && !best.has(face.identity))
+    if (face && !best.has(face.identity) && !exclude?.has(face.identity))
       best.set(face.identity, { identity: face.identity, face, distance: Math.max(0, distance) });
     if (best.size === top) break;
   }

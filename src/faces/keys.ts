@@ -20,23 +20,45 @@ export type Scope = (typeof SCOPES)[number];
 export interface Key {
   readonly id: string;
   readonly scopes: readonly Scope[];
+  /** Ids of the galleries it is bound to; null: it may use all. */
+  readonly galleries: readonly string[] | null;
+}
+
+/** A key to be made. */
+export interface NewKey {
+  readonly label: string;
+  readonly scopes: readonly Scope[];
+  /** Ids of the galleries it is bound to; all when empty or absent. */
+  readonly galleries?: readonly string[];
+  readonly expiresAt?: Date;
 }
 
 const MINUTE = 60_000;
 
+/** Makes a key and returns its secret. */
+export async function createKey(db: Pick<PrismaClient, 'apiKey'>, key: NewKey): Promise<string> {
+  return (await insertKey(db, key)).secret;
+}
+
 /**
  * Makes a key.
- * @returns the secret, which is nowhere stored: only its hash is.
+ * @returns with the secret, which is nowhere stored: only its hash is.
  */
-export async function createKey(
+export async function insertKey(
   db: Pick<PrismaClient, 'apiKey'>,
-  label: string,
-  scopes: readonly Scope[],
-  expiresAt?: Date,
-): Promise<string> {
+  { label, scopes, galleries = [], expiresAt }: NewKey,
+): Promise<{ id: string; secret: string }> {
   const secret = `fg_${randomBytes(32).toString('base64url')}`;
-  await db.apiKey.create({ data: { label, hash: hashed(secret), scopes: [...scopes], expiresAt } });
-  return secret;
+  const { id } = await db.apiKey.create({
+    data: {
+      label,
+      hash: hashed(secret),
+      scopes: [...scopes],
+      galleryIds: [...galleries],
+      expiresAt,
+    },
+  });
+  return { id, secret };
 }
 
 /** Makes the first key, with scope `admin`, when there is none yet; else null. */
@@ -44,7 +66,9 @@ export async function createFirstKey(db: PrismaClient): Promise<string | null> {
   return db.$transaction(async (tx) => {
     // Two servers that start together on one database must not both make a first key.
     await tx.$executeRaw`LOCK TABLE "ApiKey" IN EXCLUSIVE MODE`;
-    return (await tx.apiKey.count()) === 0 ? createKey(tx, 'first admin key', ['admin']) : null;
+    return (await tx.apiKey.count()) === 0
+      ? createKey(tx, { label: 'first admin key', scopes: ['admin'] })
+      : null;
   });
 }
 
@@ -56,7 +80,11 @@ export async function authenticate(db: PrismaClient, secret: string): Promise<Ke
   // To the minute, so that a read-only request does not always write.
   if (!key.lastUsedAt || now.getTime() - key.lastUsedAt.getTime() > MINUTE)
     await db.apiKey.updateMany({ where: { id: key.id }, data: { lastUsedAt: now } });
-  return { id: key.id, scopes: SCOPES.filter((scope) => key.scopes.includes(scope)) };
+  return {
+    id: key.id,
+    scopes: SCOPES.filter((scope) => key.scopes.includes(scope)),
+    galleries: key.galleryIds.length > 0 ? key.galleryIds : null,
+  };
 }
 
 /** Whether a key may use what asks for `scope`. */

@@ -26,7 +26,6 @@ export type Colour = readonly [r: number, g: number, b: number];
 
 const TILE = 64;
 const GREY = 128;
-const MODEL = 'facenet-vggface2';
 
 /** The bytes of a PNG that shows these faces side by side. */
 export function picture(...colours: readonly Colour[]): Uint8Array<ArrayBuffer> {
@@ -60,8 +59,9 @@ export function fakeEngine(): FakeEngine {
     async embedder(model) {
       if (model === 'senet50-vggface2')
         throw new FacegraphError('ModelUnavailable', `${model} has no weights here`);
-      if (model !== MODEL) throw new FacegraphError('InvalidInput', `no model is called ${model}`);
-      return EMBEDDER;
+      const embedder = EMBEDDERS.find((candidate) => candidate.model === model);
+      if (!embedder) throw new FacegraphError('InvalidInput', `no model is called ${model}`);
+      return embedder;
     },
     index: scalarIndex,
     close: async () => undefined,
@@ -69,15 +69,24 @@ export function fakeEngine(): FakeEngine {
   return engine;
 }
 
-const EMBEDDER: Embedder = {
-  model: MODEL,
-  dimensions: 3,
-  threshold: 0.1,
-  embed: async (image, found) => found.map(({ box }) => normalised(colourAt(image, box[0]))),
-  classify: async () => {
-    throw new FacegraphError('ModelUnavailable', 'the double has no classifier');
-  },
-};
+const EMBEDDERS: readonly Embedder[] = [
+  embedder('facenet-vggface2', (colour) => colour),
+  // Of other numbers and another length, so that the two cannot be mixed up unnoticed.
+  embedder('resnet50-vggface2', ([r, g, b]) => [b, r, g, GREY + 10]),
+];
+
+function embedder(model: string, values: (colour: number[]) => number[]): Embedder {
+  return {
+    model,
+    dimensions: values([0, 0, 0]).length,
+    threshold: 0.1,
+    embed: async (image, found) =>
+      found.map(({ box }) => normalised(values(colourAt(image, box[0])))),
+    classify: async () => {
+      throw new FacegraphError('ModelUnavailable', 'the double has no classifier');
+    },
+  };
+}
 
 function faces(image: Image): Face[] {
   if (image.height !== TILE) return [];

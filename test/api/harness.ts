@@ -1,16 +1,28 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Limits } from '../../src/api/operation/limits.ts';
+import { createLog } from '../../src/api/operation/log.ts';
+import { measuredEngine } from '../../src/api/operation/measuredEngine.ts';
+import { createMetrics } from '../../src/api/operation/metrics.ts';
 import { createServer } from '../../src/api/server.ts';
+import { limitsOf, readConfig } from '../../src/config.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { type Database, openDatabase } from '../../src/faces/database.ts';
-import { type Indexes, loadIndexes } from '../../src/faces/indexes.ts';
+import { type Database, openDatabase } from '../../src/faces/database/database.ts';
+import { createIndexes, type Indexes } from '../../src/faces/gallery/indexes.ts';
+import type { Jobs } from '../../src/faces/jobs/work.ts';
+import { type JobOptions, startJobs } from '../../src/faces/jobs/worker.ts';
 import { createKey, type Scope } from '../../src/faces/keys.ts';
+import { createSearchLog, type SearchLog } from '../../src/faces/search/searchLog.ts';
 
 /** A running API without a socket. */
 export interface Api {
   readonly database: Database;
   readonly indexes: Indexes;
+  readonly jobs: Jobs;
+  /** What the jobs complained of. */
+  readonly complaints: unknown[];
+  readonly searchLog: SearchLog;
   /** A key with scope `admin`. */
   readonly admin: string;
   key(...scopes: Scope[]): Promise<string>;
@@ -43,31 +55,55 @@ export async function openApi(
     directory,
     url,
     accepting = () => true,
+    jobs: jobOptions,
+    limits = {},
+    log = () => undefined,
   }: {
     directory: string;
     url?: string;
     accepting?: () => boolean;
+    jobs?: JobOptions;
+    /** Where they differ from the defaults. */
+    limits?: Partial<Limits>;
+    /** Gets each line of the log. */
+    log?: (line: string) => void;
   },
 ): Promise<Api> {
   const database = await openDatabase(directory, url);
   const db = database.client;
-  const indexes = await loadIndexes(db, engine, () => undefined);
+  const metrics = createMetrics();
+  const measured = measuredEngine(engine, metrics.observeStage);
+  const indexes = createIndexes(db, measured);
+  await indexes.followAll();
+  const complaints: unknown[] = [];
+  const complain = (error: unknown) => void complaints.push(error);
+  const jobs = startJobs(database, { engine, indexes }, complain, jobOptions);
+  const searchLog = createSearchLog(db, (error) => console.error(error));
   const server = createServer({
     db,
-    engine,
+    engine: measured,
     indexes,
+    jobs,
+    searchLog,
     databaseKind: database.kind,
     graphiql: false,
     accepting,
+    limits: { ...limitsOf(readConfig({})), ratePerMinute: 0, ...limits },
+    metrics,
+    metricsEndpoint: true,
+    log: createLog('debug', { write: log }),
   });
-  const admin = await createKey(db, 'test', ['admin']);
+  const admin = await createKey(db, { label: 'test', scopes: ['admin'] });
   const fetch: Api['fetch'] = async (path, init) =>
     server.fetch(new Request(`http://localhost${path}`, init), {});
   return {
     database,
     indexes,
+    jobs,
+    complaints,
+    searchLog,
     admin,
-    key: (...scopes) => createKey(db, scopes.join(), scopes),
+    key: (...scopes) => createKey(db, { label: scopes.join(), scopes }),
     fetch,
     async run(query, { variables = {}, files, key = admin } = {}) {
       const headers: Record<string, string> = key === null ? {} : { 'x-api-key': key };
@@ -79,6 +115,8 @@ export async function openApi(
       return { status: response.status, ...((await response.json()) as Omit<Answer, 'status'>) };
     },
     async close() {
+      await jobs.stop();
+      await searchLog.close();
       indexes.destroy();
       await database.close();
     },

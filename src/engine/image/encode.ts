@@ -1,3 +1,5 @@
+import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import type { Image } from './image.ts';
@@ -21,4 +23,12 @@ export function encodePng({ width, height, data }: Image): Uint8Array {
   const png = new PNG({ width, height });
   png.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return PNG.sync.write(png, { colorType: 2, inputColorType: 2, inputHasAlpha: false });
+}
+
+/** The same beside other work: the compression, which takes most of the time, runs in a thread. */
+export function packPng({ width, height, data }: Image): Promise<Buffer> {
+  const form = { colorType: 2, inputColorType: 2, inputHasAlpha: false } as const;
+  const png = new PNG({ width, height, ...form });
+  png.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return buffer(png.pack().pipe(new PassThrough()));
 }

@@ -1,0 +1,170 @@
+import { addUnknownFaces, assignFaces } from '../faces/gallery/unassigned.ts';
+import {
+  type Cluster as ClusterShape,
+  proposePeople,
+  type Clusters as Shape,
+} from '../faces/search/cluster.ts';
+import { cosineThreshold, within } from './arguments.ts';
+import { builder, IMAGE_COST } from './builder.ts';
+import { EnrolIdentity, enrolIdentity } from './enrol.ts';
+import { FaceNode } from './face.ts';
+import * as failures from './failures.ts';
+import { GalleryBy, galleryBy } from './gallery.ts';
+import { ImageInput, readFace } from './image.ts';
+
+const Cluster = builder.objectRef<ClusterShape>('Cluster').implement({
+  description: 'Unassigned faces that seem to be one person, one of a photograph at most.',
+  fields: (t) => ({
+    faces: t.field({
+      type: [FaceNode],
+      description: 'The most typical first; `acceptCluster` takes their ids.',
+      resolve: ({ faces }) => [...faces],
+    }),
+    tightness: t.exposeFloat('tightness', {
+      description: 'Mean cosine distance of the faces from their middle: the smaller, the surer.',
+    }),
+  }),
+});
+
+const Clusters = builder.objectRef<Shape>('Clusters').implement({
+  description: 'People proposed out of the unassigned faces of a gallery.',
+  fields: (t) => ({
+    threshold: t.exposeFloat('threshold', {
+      description: 'Cosine distance within which two faces were neighbours.',
+    }),
+    considered: t.exposeInt('considered', {
+      description: 'Unassigned faces that were looked at: the 10,000 oldest.',
+    }),
+    found: t.exposeInt('found', { description: 'People proposed, whether shown or not.' }),
+    clusters: t.field({
+      type: [Cluster],
+      description: 'Those with most faces first.',
+      resolve: ({ clusters }) => [...clusters],
+    }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  cluster: t.field({
+    type: Clusters,
+    description:
+      'Proposes people out of the unassigned faces of a gallery, by density (DBSCAN over cosine distance). Nothing is changed. Scope `gallery:read`.',
+    authScopes: { galleryRead: true },
+    // A person has a handful of faces.
+    complexity: ({ first }) => ({
+      field: IMAGE_COST,
+      multiplier: 5 * Math.min(Math.max(first ?? 20, 1), 100),
+    }),
+    errors: {
+      types: [
+        failures.GalleryNotFound,
+        failures.ModelUnavailable,
+        failures.InvalidInput,
+        failures.DeviceLost,
+        failures.EngineBusy,
+      ],
+    },
+    args: {
+      gallery: t.arg({ type: GalleryBy, required: true, description: 'Where.' }),
+      first: t.arg.int({
+        required: true,
+        defaultValue: 20,
+        description: 'People to show, 1 to 100.',
+      }),
+      minSize: t.arg.int({
+        required: true,
+        defaultValue: 3,
+        description: 'Faces that make a person, 2 to 50: the more, the fewer wrong ones.',
+      }),
+      threshold: t.arg.float({
+        description:
+          "Cosine distance within which two faces are neighbours; the gallery's, else its model's own, when absent.",
+      }),
+    },
+    resolve: (_root, { gallery, first, minSize, threshold }, context) =>
+      proposePeople(context, galleryBy(gallery), {
+        first: within('first', first, 1, 100),
+        minSize: within('minSize', minSize, 2, 50),
+        threshold: cosineThreshold(threshold),
+      }),
+  }),
+}));
+
+const AddedFaces = builder
+  .objectRef<{ readonly added: readonly string[]; readonly known: readonly string[] }>('AddedFaces')
+  .implement({
+    description: 'What became of the faces of a photograph.',
+    fields: (t) => ({
+      added: t.prismaField({
+        type: ['Face'],
+        description: 'New in the gallery, without an identity.',
+        resolve: (query, { added }, _args, { db }) =>
+          db.face.findMany({ ...query, where: { id: { in: [...added] } }, orderBy: { id: 'asc' } }),
+      }),
+      known: t.prismaField({
+        type: ['Face'],
+        description: 'Those of this photograph that the gallery held already.',
+        resolve: (query, { known }, _args, { db }) =>
+          db.face.findMany({ ...query, where: { id: { in: [...known] } }, orderBy: { id: 'asc' } }),
+      }),
+    }),
+  });
+
+builder.mutationFields((t) => ({
+  addUnknownFaces: t.field({
+    type: AddedFaces,
+    description:
+      'Stores every face of a photograph without saying whose it is: `identify` does not find it, `similarFaces` and `cluster` do. The photograph is not stored. Scope `gallery:write`.',
+    authScopes: { galleryWrite: true },
+    complexity: { field: IMAGE_COST },
+    errors: {
+      types: [
+        failures.NoFaceFound,
+        failures.GalleryNotFound,
+        failures.TokenInvalid,
+        failures.ModelMismatch,
+        failures.ModelUnavailable,
+        ...failures.IMAGE_FAILURES,
+      ],
+    },
+    args: {
+      gallery: t.arg({ type: GalleryBy, required: true, description: 'Where to.' }),
+      image: t.arg({
+        type: ImageInput,
+        required: true,
+        description: 'The photograph, or a face of it.',
+      }),
+    },
+    resolve: async (_root, { gallery, image }, context) =>
+      addUnknownFaces(context, galleryBy(gallery), await readFace(image, context)),
+  }),
+  acceptCluster: t.prismaField({
+    type: 'Identity',
+    description:
+      'Says whose some unassigned faces are: all of them or none. Scope `gallery:write`.',
+    authScopes: { galleryWrite: true },
+    errors: {
+      types: [
+        failures.FaceNotFound,
+        failures.IdentityNotFound,
+        failures.GalleryNotFound,
+        failures.NameTaken,
+        failures.InvalidInput,
+      ],
+    },
+    args: {
+      faces: t.arg.globalIDList({
+        required: true,
+        for: [FaceNode],
+        description: 'Unassigned faces of one gallery, 1 to 1000.',
+      }),
+      identity: t.arg({ type: EnrolIdentity, required: true, description: 'Whose they are.' }),
+    },
+    resolve: async (query, _root, { faces, identity }, context) => {
+      within('number of faces', faces.length, 1, 1000);
+      const ids = faces.map(({ id }) => id);
+      const id = await assignFaces(context, ids, enrolIdentity(identity));
+      return context.db.identity.findUniqueOrThrow({ ...query, where: { id } });
+    },
+  }),
+}));

@@ -1,0 +1,96 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+import type { Limits } from './limits.ts';
+
+/** What of a request takes long enough to be measured. */
+export const STAGES = ['decode', 'detect', 'embed', 'search'] as const;
+
+export type Stage = (typeof STAGES)[number];
+
+/** Time spent in a stage, over all calls, waiting for the GPU or a decoder included. */
+export interface StageTime {
+  ms: number;
+  /** Images decoded, images searched for faces, faces embedded, probes searched for. */
+  count: number;
+}
+
+/** Hears of each call of a stage. */
+export type ObserveStage = (stage: Stage, ms: number) => void;
+
+/** What is known of an HTTP request while it is served. Nothing of it is about a person. */
+export interface RequestRecord {
+  /** Of `x-request-id` where that is sane, else made; the response carries it. */
+  readonly id: string;
+  /** `performance.now()`. */
+  readonly started: number;
+  readonly limits: Limits;
+  readonly observe: ObserveStage;
+  readonly stages: Record<Stage, StageTime>;
+  /** Codes of failures, members of unions and errors alike. */
+  readonly failures: string[];
+  /** As the client calls it, with its kind and root fields; undefined until it is valid. */
+  operation?: { readonly name?: string; readonly kind: string; readonly fields: readonly string[] };
+  /** The row of the key, not its secret. */
+  keyId?: string;
+  /** Takes cost off the key's share. @returns 0, or the seconds after which to try again. */
+  spend: (cost: number) => number;
+  images: number;
+  /** Of the images' files. */
+  bytes: number;
+  pixels: number;
+}
+
+const SANE_ID = /^[\w.:/+=-]{1,128}$/;
+const storage = new AsyncLocalStorage<RequestRecord>();
+
+/** The record of a request that begins now. */
+export function newRequest(
+  { headers }: Request,
+  { limits, observe }: Pick<RequestRecord, 'limits' | 'observe'>,
+): RequestRecord {
+  const given = headers.get('x-request-id');
+  const stage = (): StageTime => ({ ms: 0, count: 0 });
+  return {
+    id: given && SANE_ID.test(given) ? given : randomUUID(),
+    started: performance.now(),
+    limits,
+    observe,
+    stages: { decode: stage(), detect: stage(), embed: stage(), search: stage() },
+    failures: [],
+    spend: () => 0,
+    images: 0,
+    bytes: 0,
+    pixels: 0,
+  };
+}
+
+/** Does work, and whatever it begins, in the name of a request. */
+export function serving<T>(request: RequestRecord, work: () => T): T {
+  return storage.run(request, work);
+}
+
+/** The request in whose name this is done; undefined for what the server does by itself. */
+export function currentRequest(): RequestRecord | undefined {
+  return storage.getStore();
+}
+
+/** Does one call of a stage and books its time, when it fails too. */
+export async function measure<T>(
+  stage: Stage,
+  count: number,
+  observe: ObserveStage,
+  work: () => Promise<T>,
+): Promise<T> {
+  const started = performance.now();
+  try {
+    return await work();
+  } finally {
+    const ms = performance.now() - started;
+    observe(stage, ms);
+    const total = currentRequest()?.stages[stage];
+    if (total) {
+      total.ms += ms;
+      total.count += count;
+    }
+  }
+}

@@ -1,0 +1,25 @@
+// What the JSON columns of jobs hold. Only this program writes them, so they are taken at their word.
+
+/** `Job.input` of kind ENROL. */
+export interface EnrolInput {
+  /** Whether the photographs lie below the import directory, which not every process may have. */
+  readonly directory?: string;
+}
+
+/** `Job.input` of kind REEMBED. */
+export interface ReembedInput {
+  readonly model: string;
+  readonly dropFacesWithoutImage: boolean;
+}
+
+/** Who is to be found in the gallery or made: by the external id where there is one, else by name. */
+export interface PersonInput {
+  readonly name?: string | null;
+  readonly externalId?: string | null;
+}
+
+/** `JobItem.input`. */
+export interface ItemInput extends PersonInput {
+  /** Of the file, below the import directory; its bytes are in `payload` when absent. */
+  readonly path?: string;
+}
