@@ -7,12 +7,10 @@ import {
 import { type EmbeddingFound, searchByEmbedding } from '../faces/search/identifyPeople.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import * as failures from './failures.ts';
-import { GalleryBy } from './gallery.ts';
 import { Candidate } from './identify.ts';
-import { IdentityNode } from './identity.ts';
 import { ImageInput, readFace } from './image.ts';
 import { DetectedFace, type IndexedFace, indexed } from './picture.ts';
-import { RankBy, searchedGalleries, searchOptions } from './searchArguments.ts';
+import { SEARCH_ARGS, searchedGalleries, searchOptions } from './searchArguments.ts';
 
 const EmbeddedFace = builder
   .objectRef<Omit<Shape, 'face'> & { readonly face: IndexedFace }>('EmbeddedFace')
@@ -121,26 +119,7 @@ builder.queryFields((t) => ({
         description:
           "As many numbers as the galleries' model makes, normalised or not. Give it as a variable: a query may not be that long.",
       }),
-      gallery: t.arg({ type: GalleryBy, description: 'Whom to look for.' }),
-      galleries: t.arg({
-        type: [GalleryBy],
-        description: 'The same in several galleries, at most 20, all of one model.',
-      }),
-      top: t.arg.int({ required: true, defaultValue: 5, description: 'Candidates, 1 to 100.' }),
-      threshold: t.arg.float({
-        description:
-          "Cosine distance; the gallery's (of several the lowest), else its model's own, when absent.",
-      }),
-      rankBy: t.arg({
-        type: RankBy,
-        required: true,
-        defaultValue: 'face',
-        description: 'What of a person is compared.',
-      }),
-      exclude: t.arg.globalIDList({
-        for: [IdentityNode],
-        description: 'Identities that are passed over, at most 1000.',
-      }),
+      ...SEARCH_ARGS,
     },
     resolve: (_root, { embedding, ...args }, context) =>
       searchByEmbedding(context, searchedGalleries(args), embedding, searchOptions(args)),

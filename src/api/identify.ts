@@ -7,11 +7,10 @@ import {
 import { builder, IMAGE_COST } from './builder.ts';
 import { FaceNode } from './face.ts';
 import * as failures from './failures.ts';
-import { GalleryBy } from './gallery.ts';
 import { IdentityNode } from './identity.ts';
 import { ImageInput, readFace } from './image.ts';
 import { DetectedFace, type IndexedFace, indexed } from './picture.ts';
-import { RankBy, searchedGalleries, searchOptions } from './searchArguments.ts';
+import { SEARCH_ARGS, searchedGalleries, searchOptions } from './searchArguments.ts';
 
 /** Somebody near a face. */
 export const Candidate = builder.objectRef<Person>('Candidate').implement({
@@ -108,30 +107,7 @@ builder.queryFields((t) => ({
         required: true,
         description: 'The photograph, or a face of it.',
       }),
-      gallery: t.arg({ type: GalleryBy, description: 'Whom to look for.' }),
-      galleries: t.arg({
-        type: [GalleryBy],
-        description: 'The same in several galleries, at most 20, all of one model.',
-      }),
-      top: t.arg.int({
-        required: true,
-        defaultValue: 5,
-        description: 'Candidates per face, 1 to 100.',
-      }),
-      threshold: t.arg.float({
-        description:
-          "Cosine distance; the gallery's (of several the lowest), else its model's own, when absent.",
-      }),
-      rankBy: t.arg({
-        type: RankBy,
-        required: true,
-        defaultValue: 'face',
-        description: 'What of a person is compared.',
-      }),
-      exclude: t.arg.globalIDList({
-        for: [IdentityNode],
-        description: 'Identities that are passed over, at most 1000.',
-      }),
+      ...SEARCH_ARGS,
     },
     resolve: async (_root, { image, ...args }, context) => {
       const options = searchOptions(args);

@@ -3,7 +3,8 @@ import type { GalleryBy as By } from '../faces/gallery/store.ts';
 import type { SearchOptions } from '../faces/search/identifyPeople.ts';
 import { cosineThreshold, within } from './arguments.ts';
 import { builder } from './builder.ts';
-import { type GalleryBy, galleryBy } from './gallery.ts';
+import { GalleryBy, galleryBy } from './gallery.ts';
+import { IdentityNode } from './identity.ts';
 
 interface GalleryArguments {
   readonly gallery?: typeof GalleryBy.$inferInput | null;
@@ -17,8 +18,7 @@ interface SearchArguments {
   readonly exclude?: readonly { readonly id: string }[] | null;
 }
 
-/** What of a person is compared. */
-export const RankBy = builder.enumType('RankBy', {
+const RankBy = builder.enumType('RankBy', {
   description: 'What of a person is compared with a face.',
   values: {
     FACE: { value: 'face', description: 'The nearest of the enrolled faces.' },
@@ -28,6 +28,30 @@ export const RankBy = builder.enumType('RankBy', {
     },
   } as const,
 });
+
+/** Which galleries are searched for people, and how. */
+export const SEARCH_ARGS = builder.args((t) => ({
+  gallery: t.field({ type: GalleryBy, description: 'Whom to look for.' }),
+  galleries: t.field({
+    type: [GalleryBy],
+    description: 'The same in several galleries, at most 20, all of one model.',
+  }),
+  top: t.int({ required: true, defaultValue: 5, description: 'Candidates per face, 1 to 100.' }),
+  threshold: t.float({
+    description:
+      "Cosine distance; the gallery's (of several the lowest), else its model's own, when absent.",
+  }),
+  rankBy: t.field({
+    type: RankBy,
+    required: true,
+    defaultValue: 'face',
+    description: 'What of a person is compared.',
+  }),
+  exclude: t.globalIDList({
+    for: [IdentityNode],
+    description: 'Identities that are passed over, at most 1000.',
+  }),
+}));
 
 /** The galleries that a client wants searched. @throws FacegraphError `InvalidInput`. */
 export function searchedGalleries({ gallery, galleries }: GalleryArguments): By[] {
