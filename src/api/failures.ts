@@ -38,24 +38,39 @@ export const ImageTooLarge = failure(
 );
 export const NoFaceFound = failure(
   'NoFaceFound',
-  'No face was detected in an image that needs one.',
+  'No face was detected in an image that needs one. Send another photograph, or look for smaller faces with `detect`.',
 );
-export const GalleryNotFound = failure('GalleryNotFound', 'There is no such gallery.');
-export const IdentityNotFound = failure('IdentityNotFound', 'There is no such identity.');
-export const FaceNotFound = failure('FaceNotFound', 'There is no such face.');
-export const JobNotFound = failure('JobNotFound', 'There is no such job.');
+export const GalleryNotFound = failure(
+  'GalleryNotFound',
+  'There is no such gallery, or the key may not see it. Check its name or id with `galleries`.',
+);
+export const IdentityNotFound = failure(
+  'IdentityNotFound',
+  'There is no such identity, or the key may not see it. Find it with `identities`.',
+);
+export const FaceNotFound = failure(
+  'FaceNotFound',
+  'There is no such face, or the key may not see it. The faces of a person are in `Identity.faces`.',
+);
+export const JobNotFound = failure(
+  'JobNotFound',
+  'There is no such job, or the key may not see it. Ended jobs are kept for 30 days.',
+);
 export const ImagesMissing = failure(
   'ImagesMissing',
-  'Faces of the gallery have no stored photograph, so that they cannot be embedded anew.',
+  'Faces of the gallery have no stored photograph, so that they cannot be embedded anew. Enrol them again with `keepImages`, or have them dropped.',
 );
-export const ApiKeyNotFound = failure('ApiKeyNotFound', 'There is no such API key.');
+export const ApiKeyNotFound = failure(
+  'ApiKeyNotFound',
+  'There is no such API key. Find it with `apiKeys`.',
+);
 export const LastAdminKey = failure(
   'LastAdminKey',
   'Without this key nobody could manage keys. Make another one with scope `admin`, no expiry and no galleries first.',
 );
 export const NameTaken = failure(
   'NameTaken',
-  'The name of a gallery, or the external id of an identity, is in use.',
+  'The name of a gallery, or the external id of an identity, is in use. Choose another.',
 );
 export const TokenInvalid = failure(
   'TokenInvalid',
@@ -63,16 +78,19 @@ export const TokenInvalid = failure(
 );
 export const ModelMismatch = failure(
   'ModelMismatch',
-  'Embeddings of two models would have to be compared, which says nothing.',
+  'Embeddings of two models would have to be compared, which says nothing. Search galleries of one model at a time.',
 );
 export const IdempotencyKeyReused = failure(
   'IdempotencyKeyReused',
-  'The idempotency key was used for another request in the last 24 hours, or what it made is gone.',
+  'The idempotency key was used for another request in the last 24 hours, or what it made is gone. Use a new key for a new request.',
 );
-export const EditNotFound = failure('EditNotFound', 'There is no such edit.');
+export const EditNotFound = failure(
+  'EditNotFound',
+  'There is no such edit, or the key may not see it. Find it in `Gallery.edits`.',
+);
 export const EditConflict = failure(
   'EditConflict',
-  'The edit cannot be undone any more: the message says what happened to its faces or people since.',
+  'The edit cannot be undone any more: the message says what happened to its faces or people since. Undo what came later first.',
 );
 export const ModelUnavailable = failure(
   'ModelUnavailable',
@@ -80,13 +98,16 @@ export const ModelUnavailable = failure(
 );
 export const DeviceLost = failure('DeviceLost', 'The GPU went away meanwhile. Send it again.');
 export const EngineBusy = failure('EngineBusy', 'Too much work is waiting. Try again later.');
-export const InvalidInput = failure('InvalidInput', 'An argument is outside of what is allowed.');
+export const InvalidInput = failure(
+  'InvalidInput',
+  'An argument is outside of what is allowed. The message says which and what is.',
+);
 
 export const DuplicateFace = withCode('DuplicateFace');
 builder.objectType(DuplicateFace, {
   name: 'DuplicateFace',
   description:
-    'The gallery holds this face of this photograph already, or one that is all but the same.',
+    'The gallery holds this face of this photograph already, or one that is all but the same. Leave it, or say `allowSimilar`.',
   interfaces: [Failure],
   fields: (t) => ({
     existing: t.prismaField({
