@@ -6,7 +6,7 @@ export function measuredEngine(engine: Engine, observe: ObserveStage): Engine {
   return over<Engine>(engine, {
     detect: (image, options) => measure('detect', 1, observe, () => engine.detect(image, options)),
     embedder: async (model) => measuredEmbedder(await engine.embedder(model), observe),
-    index: (dimensions) => measuredIndex(engine.index(dimensions), observe),
+    index: (...args) => measuredIndex(engine.index(...args), observe),
   });
 }
 
