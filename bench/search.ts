@@ -30,6 +30,8 @@ const TOP = 10;
 const CHECKED = 20;
 
 const count = Number(args.faces);
+// Rows of large galleries are f16.
+const ROUNDING = count < 100_000 ? 1e-5 : 1e-3;
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const seconds = (from: number) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
 
@@ -51,13 +53,12 @@ async function bench() {
   say(`${count} faces stored in ${seconds(from)}`);
 
   const indexes = createIndexes(database.client, engine);
-  const before = process.memoryUsage().rss;
   from = performance.now();
   await indexes.followAll();
   const options = { top: TOP, threshold: 2, rankBy: 'face' } as const;
   await indexes.identify(galleryId, [rows[0]], options);
   const loaded = seconds(from);
-  const grown = (process.memoryUsage().rss - before) / 1e6;
+  const resident = process.memoryUsage().rss / 1e6;
 
   const probes = Array.from({ length: Number(args.probes) }, (_, i) => near(rows[i * 7], i));
   const times: number[] = [];
@@ -76,7 +77,7 @@ async function bench() {
   console.log(
     [
       `${engine.adapter.description}; ${count} faces of ${Math.ceil(count / FACES_PER_PERSON)} people × ${DIMENSIONS}, top ${TOP}`,
-      `loaded from PGlite onto the GPU in ${loaded}, resident set + ${grown.toFixed(0)} MB`,
+      `loaded from PGlite onto the GPU in ${loaded}, resident set ${resident.toFixed(0)} MB`,
       `one probe: p50 ${median.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms (n ${times.length}); 32 probes at once ${together.toFixed(1)} ms`,
       `${CHECKED - wrong} of ${CHECKED} answers are those of a sort of all distances`,
     ].join('\n'),
@@ -85,7 +86,7 @@ async function bench() {
   indexes.destroy();
 }
 
-/** Whether the people come in the order of their nearest faces, up to f32 rounding. */
+/** Whether the people come in the order of their nearest faces, up to rounding. */
 function agrees(
   candidates: readonly { identity: string; distance: number }[],
   probe: Float32Array,
@@ -101,8 +102,8 @@ function agrees(
   const expected = [...best.values()].sort((a, b) => a - b).slice(0, TOP);
   return expected.every(
     (distance, i) =>
-      Math.abs(candidates[i].distance - distance) < 1e-5 &&
-      Math.abs(best.get(candidates[i].identity)! - distance) < 1e-5,
+      Math.abs(candidates[i].distance - distance) < ROUNDING &&
+      Math.abs(best.get(candidates[i].identity)! - distance) < ROUNDING,
   );
 }
 

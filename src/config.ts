@@ -77,6 +77,16 @@ const SETTINGS = {
     default: '.data',
     meaning: 'Directory of the embedded database.',
   }),
+  FACEGRAPH_EXACT_LIMIT: setting({
+    schema: z
+      .string()
+      .regex(/^\d{1,9}$/)
+      .transform(Number)
+      .optional(),
+    expected: 'a whole number',
+    meaning:
+      'Faces up to which a gallery is searched exactly on the GPU; larger ones in the database, where that has pgvector. 500000 on a server when absent, no limit in the embedded database.',
+  }),
   FACEGRAPH_IMPORT_DIR: setting({
     schema: z.string().optional(),
     expected: 'a directory',

@@ -9,12 +9,14 @@ import { closeDecoder } from './engine/image/decode.ts';
 import { openEngine } from './engine/openEngine.ts';
 import { type Database, openDatabase } from './faces/database/database.ts';
 import { followOthers } from './faces/gallery/followOthers.ts';
-import { createIndexes } from './faces/gallery/indexes.ts';
+import { createIndexes, type IndexOptions } from './faces/gallery/indexes.ts';
 import { startJobs } from './faces/jobs/worker.ts';
 import { createFirstKey } from './faces/keys.ts';
 import { createSearchLog } from './faces/search/searchLog.ts';
 import { sweepTokens } from './faces/search/tokens.ts';
 
+/** Rows of 512 in f16 take 1 KB each, so this is half a gigabyte on the GPU. */
+const EXACT_LIMIT = 500_000;
 /** Node's own patience, five minutes for a whole request, is too short for a large gallery. */
 const REQUEST_MS = 3_600_000;
 
@@ -35,7 +37,7 @@ async function serve(config: Config): Promise<void> {
   const log = createLog(config.FACEGRAPH_LOG_LEVEL);
   const metrics = createMetrics();
   const { database, engine } = await openBoth(config, metrics);
-  const indexes = createIndexes(database.client, engine);
+  const indexes = createIndexes(database.client, engine, indexOptions(config, database));
   await indexes.followAll((faces) => progress(`index: ${faces} faces loaded`));
   const unfollow = followOthers(database, indexes, (error) =>
     log.error({ error: loggable(error) }, 'following the database failed'),
@@ -94,6 +96,15 @@ async function serve(config: Config): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+// pgvector takes up to 60 ms to enter a row in PGlite, so there somebody must ask for it.
+function indexOptions(config: Config, { kind, noVectors }: Database): IndexOptions {
+  const exactLimit =
+    config.FACEGRAPH_EXACT_LIMIT ?? (kind === 'PostgreSQL' ? EXACT_LIMIT : undefined);
+  if (exactLimit === undefined || noVectors === null) return { exactLimit };
+  progress(`search: every gallery on the GPU, for in the database ${noVectors}`);
+  return {};
 }
 
 function listen(handler: RequestListener, host: string, port: number): Promise<Server> {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../src/faces/database/database.ts';
+import { createIndexes } from '../src/faces/gallery/indexes.ts';
 import { faceRows, rowsOf } from '../src/faces/gallery/rows.ts';
 import { toBytes } from '../src/faces/gallery/vector.ts';
+import { fakeEngine } from './api/fakeEngine.ts';
 import { temporaryDirectory } from './api/harness.ts';
 import { POSTGRES_BIN, type Postgres, startPostgres } from './api/postgres.ts';
 import { randomArray } from './support/random.ts';
@@ -71,6 +73,31 @@ describe('rows of a gallery', () => {
   it.skipIf(!POSTGRES_BIN)('and from a server', async () => {
     const database = await openDatabase('unused', await server!.database());
     await expectAll(database, await fill(database));
+    await database.close();
+  });
+
+  it.skipIf(!POSTGRES_BIN)('are indexed as f16 from 100,000 faces on', async () => {
+    const database = await openDatabase('unused', await server!.database());
+    const { client: db } = database;
+    const formats: unknown[] = [];
+    const engine = fakeEngine();
+    const indexes = createIndexes(db, {
+      ...engine,
+      index: (dimensions, format) => {
+        formats.push(format);
+        return engine.index(dimensions);
+      },
+    });
+    const id = await fill(database);
+    await indexes.follow(id);
+    expect(formats).toEqual(['f32']);
+    await db.$executeRaw`INSERT INTO "Face" (id, "galleryId", "identityId", confidence, "imageHash", box)
+      SELECT n::text, "galleryId", "identityId", 1, n::text, '{}' FROM generate_series(26, 100000) n,
+      (SELECT "galleryId", "identityId" FROM "Face" LIMIT 1) face`;
+    const anew = { where: { id }, data: { version: 2 } };
+    await db.gallery.update(anew);
+    await indexes.follow(id);
+    expect(formats).toEqual(['f32', 'f16']);
     await database.close();
   });
 });

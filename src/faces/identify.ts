@@ -31,7 +31,7 @@ export interface IdentifyOptions {
  * @param known what each row of the index shows, by row id; rows it does not name are passed over.
  */
 export async function identify<F extends { readonly identity: string }>(
-  index: SearchIndex,
+  index: Pick<SearchIndex, 'size' | 'search'>,
   known: ReadonlyMap<string, F>,
   probes: readonly Float32Array[],
   { top, threshold, exclude }: IdentifyOptions,
@@ -46,7 +46,7 @@ export async function identify<F extends { readonly identity: string }>(
 // An identity with many faces can fill the nearest rows alone, so the search widens until every
 // probe has enough distinct identities or has seen the whole index.
 async function nearestIdentities<F extends { readonly identity: string }>(
-  index: SearchIndex,
+  index: Pick<SearchIndex, 'size' | 'search'>,
   known: ReadonlyMap<string, F>,
   probes: readonly Float32Array[],
   top: number,

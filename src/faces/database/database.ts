@@ -3,19 +3,23 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
+import { vector } from '@electric-sql/pglite-pgvector';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { PrismaClient } from '../../generated/prisma/client.ts';
 import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
-import { migrate } from './migrate.ts';
+import { migrate, type Session } from './migrate.ts';
+import { prepareVectors } from './vectors.ts';
 
 /** The open database, its tables up to date. */
 export interface Database {
   readonly client: PrismaClient;
   /** The embedded database on disk, or a server. */
   readonly kind: 'PGlite' | 'PostgreSQL';
+  /** Why large galleries cannot be searched in the database; null where they can. */
+  readonly noVectors: string | null;
   /** Names of the migrations applied while opening. */
   readonly migrated: readonly string[];
   /**
@@ -45,13 +49,10 @@ export function openDatabase(directory: string, url?: string): Promise<Database>
 async function openServer(url: string): Promise<Database> {
   const session = new pg.Client(url);
   await session.connect();
-  const migrated = await migrate(
-    {
-      exec: (script) => session.query(script),
-      query: (sql, parameters) => session.query(sql, [...(parameters ?? [])]),
-    },
-    MIGRATIONS,
-  ).finally(() => session.end());
+  const { migrated, noVectors } = await prepare({
+    exec: (script) => session.query(script),
+    query: (sql, parameters) => session.query(sql, [...(parameters ?? [])]),
+  }).finally(() => session.end());
   const client = new PrismaClient({
     adapter: new PrismaPg(url),
     transactionOptions: TRANSACTION,
@@ -59,6 +60,7 @@ async function openServer(url: string): Promise<Database> {
   return {
     client,
     kind: 'PostgreSQL',
+    noVectors,
     migrated,
     listen: (channel, hear) => listen(url, channel, hear),
     close: () => client.$disconnect(),
@@ -79,15 +81,12 @@ async function openEmbedded(directory: string): Promise<Database> {
   try {
     if (existsSync(unfinished)) await rm(data, { recursive: true, force: true });
     if (!existsSync(data)) await writeFile(unfinished, '');
-    embedded = await PGlite.create(data);
+    embedded = await PGlite.create(data, { extensions: { vector } });
     const session = embedded;
-    const migrated = await migrate(
-      {
-        exec: (script) => session.exec(script),
-        query: (sql, parameters) => session.query(sql, [...(parameters ?? [])]),
-      },
-      MIGRATIONS,
-    );
+    const { migrated, noVectors } = await prepare({
+      exec: (script) => session.exec(script),
+      query: (sql, parameters) => session.query(sql, [...(parameters ?? [])]),
+    });
     await rm(unfinished, { force: true });
     const client = new PrismaClient({
       adapter: new PrismaPGlite(embedded),
@@ -96,6 +95,7 @@ async function openEmbedded(directory: string): Promise<Database> {
     return {
       client,
       kind: 'PGlite',
+      noVectors,
       migrated,
       listen: () => async () => undefined,
       close: async () => {
@@ -107,4 +107,9 @@ async function openEmbedded(directory: string): Promise<Database> {
     await close();
     throw error;
   }
+}
+
+async function prepare(session: Session) {
+  const migrated = await migrate(session, MIGRATIONS);
+  return { migrated, noVectors: await prepareVectors(session) };
 }

@@ -5,6 +5,7 @@ import { violates } from '../database/violates.ts';
 import type { Indexes } from './indexes.ts';
 import { type Once, transact } from './once.ts';
 import { refreshTemplate } from './template.ts';
+import { changeVectors } from './vectors.ts';
 
 /** What a change touched; whoever makes one says so. */
 export interface Touched {
@@ -37,6 +38,7 @@ export async function changeFaces<T>(
       const touched: Touched = { faces: new Set(), identities: new Set() };
       const value = await change(tx, touched, gallery);
       for (const id of touched.identities) await refreshTemplate(tx, gallery, id);
+      if (service.indexes.inDatabase) await changeVectors(tx, gallery, touched);
       const { version } = gallery;
       const faceIds = [...touched.faces];
       await tx.galleryChange.create({ data: { galleryId, version, faceIds } });

@@ -9,7 +9,8 @@ const CHECK_MS = 1000;
 const KEEP_MS = 3_600_000;
 
 /**
- * Keeps the indexes of this process at what other processes make of the galleries.
+ * Keeps the indexes of this process at what other processes make of the galleries, and each gallery
+ * where its size belongs.
  * @param failed called when the database could not be asked; it is asked again.
  * @returns a function that stops following.
  */
@@ -29,12 +30,21 @@ export function followOthers(
     await client.galleryChange.deleteMany({ where: { at: { lt: before } } });
     await forgetOldKeys(client);
   };
+  // Beside the checks: a large gallery takes minutes.
+  let promoting: Promise<unknown> | undefined;
   const timer = setInterval(() => {
     checking = checking.then(check).catch(failed);
+    promoting ??= indexes
+      .promote()
+      .catch(failed)
+      .finally(() => {
+        promoting = undefined;
+      });
   }, CHECK_MS);
   return async () => {
     clearInterval(timer);
     await stop();
     await checking;
+    await promoting;
   };
 }

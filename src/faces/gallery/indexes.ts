@@ -12,15 +12,32 @@ import {
   templates,
 } from './rows.ts';
 import { serialiser } from './serially.ts';
+import {
+  countVectors,
+  databaseIndex,
+  fillVectors,
+  hasVectors,
+  type VectorCounts,
+} from './vectors.ts';
 
-/** The embeddings of every gallery, resident on the GPU, following the database. */
+/**
+ * The embeddings of every gallery, following the database: resident on the GPU and compared exactly,
+ * or in the database where a gallery is large and pgvector is there.
+ */
 export interface Indexes {
+  /** Whether galleries may be searched in the database; whoever changes one must then keep it there. */
+  readonly inDatabase: boolean;
   /** Faces that can be found, in one gallery or altogether. */
   size(galleryId?: string): number;
   /** Brings the index of one gallery to what the database holds now. */
   follow(galleryId: string): Promise<void>;
   /** Follows every gallery that is behind, and forgets those that are gone. */
   followAll(progress?: (faces: number) => void): Promise<void>;
+  /**
+   * Moves galleries that have outgrown the GPU into the database, where they stay. It takes long, and
+   * they answer from the GPU meanwhile.
+   */
+  promote(): Promise<void>;
   /** The nearest identities of each probe, as of the last `follow`. */
   identify(
     galleryId: string,
@@ -72,6 +89,14 @@ interface GalleryIndex {
   readonly template: Ranked;
   /** Faces of nobody known: apart, so that they cannot crowd people out of a search. */
   readonly unassigned: Ranked;
+  /** Set where people are searched in the database: then `face` and `template` are empty. */
+  inDatabase?: VectorCounts;
+}
+
+/** Where galleries are searched. */
+export interface IndexOptions {
+  /** Faces up to which a gallery stays on the GPU; absent where the database cannot search. */
+  readonly exactLimit?: number;
 }
 
 const PAGE = 2000;
@@ -82,7 +107,11 @@ const PAGE = 2000;
 const HALF_FROM = 100_000;
 
 /** Indexes without a row; `followAll` loads them. */
-export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
+export function createIndexes(
+  db: PrismaClient,
+  engine: Engine,
+  { exactLimit }: IndexOptions = {},
+): Indexes {
   const galleries = new Map<string, GalleryIndex>();
   const serially = serialiser();
 
@@ -102,8 +131,9 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
     ranked.known.delete(id);
   };
 
-  const place = ({ face, unassigned }: GalleryIndex, id: string, row: FaceRow | undefined) => {
-    replace(face, id, row?.identityId ? row : undefined);
+  const place = (gallery: GalleryIndex, id: string, row: FaceRow | undefined) => {
+    const { face, unassigned, inDatabase } = gallery;
+    if (!inDatabase) replace(face, id, row?.identityId ? row : undefined);
     replace(unassigned, id, row?.identityId ? undefined : row);
   };
 
@@ -117,11 +147,16 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
       template: { format, known: new Map() },
       unassigned: { format, known: new Map() },
     };
-    for await (const page of faceRows(db, head, PAGE)) {
+    if (exactLimit !== undefined && (await hasVectors(db, head)))
+      made.inDatabase = await countVectors(db, head.id);
+    const among = made.inDatabase ? 'unassigned' : 'all';
+    for await (const page of faceRows(db, head, PAGE, among)) {
       for (const row of page) place(made, row.faceId, row);
       progress?.(size() + made.face.known.size);
     }
-    for (const [id, template] of await templates(db, head.id)) put(made.template, id, id, template);
+    if (!made.inDatabase)
+      for (const [id, template] of await templates(db, head.id))
+        put(made.template, id, id, template);
     // The old index has answered until now.
     discard(galleries.get(head.id));
     galleries.set(head.id, made);
@@ -131,16 +166,25 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
     const changes = await changesSince(db, head.id, gallery.version);
     if (!changes) return false;
     const { known } = gallery.face;
-    const identities = new Set<string>();
-    for (let from = 0; from < changes.faceIds.length; from += PAGE) {
-      const ids = changes.faceIds.slice(from, from + PAGE);
-      const rows = new Map((await rowsOf(db, head, ids)).map((row) => [row.faceId, row]));
-      for (const id of ids)
-        for (const identity of [known.get(id)?.identity, rows.get(id)?.identityId])
-          if (identity) identities.add(identity);
-      for (const id of ids) place(gallery, id, rows.get(id));
+    const rows = new Map<string, FaceRow>();
+    for (let from = 0; from < changes.faceIds.length; from += PAGE)
+      for (const row of await rowsOf(db, head, changes.faceIds.slice(from, from + PAGE)))
+        rows.set(row.faceId, row);
+    if (gallery.inDatabase) {
+      // Where it fell behind there, it is read onto the GPU again.
+      if (!(await hasVectors(db, head))) return false;
+      gallery.inDatabase = await countVectors(db, head.id);
+      for (const id of changes.faceIds) place(gallery, id, rows.get(id));
+      gallery.version = changes.version;
+      return true;
     }
+    const identities = new Set<string>();
+    for (const id of changes.faceIds)
+      for (const identity of [known.get(id)?.identity, rows.get(id)?.identityId])
+        if (identity) identities.add(identity);
     const found = await templates(db, head.id, [...identities]);
+    // All at once, so that nobody sees faces without their templates.
+    for (const id of changes.faceIds) place(gallery, id, rows.get(id));
     for (const id of identities) {
       const embedding = found.get(id);
       replace(gallery.template, id, embedding && { identityId: id, embedding });
@@ -166,9 +210,17 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
   const size = (galleryId?: string) =>
     [...galleries]
       .filter(([id]) => galleryId === undefined || id === galleryId)
-      .reduce((sum, [, { face }]) => sum + face.known.size, 0);
+      .reduce((sum, [, gallery]) => sum + facesOf(gallery), 0);
+
+  const ranked = (galleryId: string, rankBy: 'face' | 'template') => {
+    const gallery = galleries.get(galleryId);
+    return gallery?.inDatabase
+      ? databaseIndex(db, galleryId, rankBy, gallery.inDatabase[rankBy])
+      : gallery?.[rankBy];
+  };
 
   return {
+    inDatabase: exactLimit !== undefined,
     size,
     follow: (galleryId) => follow(galleryId),
     async followAll(progress) {
@@ -178,15 +230,14 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
       for (const id of [...ids].filter(behind)) await follow(id, progress);
     },
     async identify(galleryId, probes, { rankBy, ...options }) {
-      const { index, known } = galleries.get(galleryId)?.[rankBy] ?? {};
+      const { index, known } = ranked(galleryId, rankBy) ?? {};
       if (!index || !known) return probes.map(() => ({ candidates: [], match: null }));
       return identify(index, known, probes, options);
     },
     async nearest(galleryId, probes, k, among) {
-      const { face, unassigned } = galleries.get(galleryId) ?? {};
-      const indexes = (among === 'all' ? [face, unassigned] : [unassigned]).flatMap(
-        (ranked) => ranked?.index ?? [],
-      );
+      const unassigned = galleries.get(galleryId)?.unassigned;
+      const wanted = among === 'all' ? [ranked(galleryId, 'face'), unassigned] : [unassigned];
+      const indexes = wanted.flatMap((rows) => rows?.index ?? []);
       const found = await Promise.all(indexes.map((index) => index.search(probes, k)));
       return probes.map((_, p) =>
         found
@@ -196,11 +247,26 @@ export function createIndexes(db: PrismaClient, engine: Engine): Indexes {
           .map(({ id, distance }) => ({ id, distance: Math.max(0, distance) })),
       );
     },
+    async promote() {
+      for (const [id, gallery] of [...galleries]) {
+        if (exactLimit === undefined || gallery.inDatabase) continue;
+        if (gallery.face.known.size <= exactLimit) continue;
+        await fillVectors(db, id);
+        await serially(id, async () => {
+          const head = await galleryHead(db, id);
+          if (head) await load(head);
+        });
+      }
+    },
     destroy() {
       for (const gallery of galleries.values()) discard(gallery);
       galleries.clear();
     },
   };
+}
+
+function facesOf({ face, inDatabase }: GalleryIndex): number {
+  return inDatabase ? inDatabase.face : face.known.size;
 }
 
 function discard(gallery: GalleryIndex | undefined) {

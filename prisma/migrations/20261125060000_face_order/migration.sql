@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "Face_galleryId_id_idx" ON "Face"("galleryId", "id");
