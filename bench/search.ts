@@ -2,7 +2,9 @@
  * Identification over a gallery of synthetic embeddings: how long the index takes to load from the
  * database and to answer, and whether it answers what a sort of all distances does.
  *
- *   npm run bench -- search [--faces N] [--probes N]
+ * Beside it the same by pgvector in PGlite, over as many of the embeddings as are entered in a minute.
+ *
+ *   npm run bench -- search [--faces N] [--probes N] [--vectors N]
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,6 +21,7 @@ const { values: args } = parseArgs({
   options: {
     faces: { type: 'string', default: '100000' },
     probes: { type: 'string', default: '200' },
+    vectors: { type: 'string', default: '5000' },
   },
 });
 
@@ -49,7 +52,7 @@ try {
 async function bench() {
   const rows = people(count);
   let from = performance.now();
-  const galleryId = await store(rows);
+  const galleryId = await store('exact', rows);
   say(`${count} faces stored in ${seconds(from)}`);
 
   const indexes = createIndexes(database.client, engine);
@@ -84,6 +87,36 @@ async function bench() {
   );
   if (wrong > 0) process.exitCode = 1;
   indexes.destroy();
+  await benchVectors(rows.slice(0, Number(args.vectors)), probes);
+}
+
+async function benchVectors(rows: readonly Float32Array[], probes: readonly Float32Array[]) {
+  const galleryId = await store('vectors', rows);
+  const options = { top: TOP, threshold: 2, rankBy: 'face' } as const;
+  const exact = createIndexes(database.client, engine);
+  const indexes = createIndexes(database.client, engine, { exactLimit: 0 });
+  await Promise.all([exact.follow(galleryId), indexes.follow(galleryId)]);
+  let from = performance.now();
+  await indexes.promote();
+  const entered = seconds(from);
+  const times: number[] = [];
+  let [right, asked] = [0, 0];
+  for (const probe of probes) {
+    from = performance.now();
+    const [{ candidates }] = await indexes.identify(galleryId, [probe], options);
+    times.push(performance.now() - from);
+    const [truth] = await exact.identify(galleryId, [probe], options);
+    const last = truth.candidates[truth.candidates.length - 1].distance + 1e-3;
+    right += candidates.filter(({ distance }) => distance <= last).length;
+    asked += truth.candidates.length;
+  }
+  const { median, p95 } = summary(times);
+  console.log(
+    `pgvector in PGlite, ${rows.length} of them entered in ${entered}: p50 ${median.toFixed(1)} ms, ` +
+      `p95 ${p95.toFixed(1)} ms (n ${times.length}), recall ${(right / asked).toFixed(4)}`,
+  );
+  exact.destroy();
+  indexes.destroy();
 }
 
 /** Whether the people come in the order of their nearest faces, up to rounding. */
@@ -96,7 +129,7 @@ function agrees(
   for (const [i, row] of rows.entries()) {
     let dot = 0;
     for (let d = 0; d < DIMENSIONS; d++) dot += row[d] * probe[d];
-    const person = identity(i);
+    const person = `exact ${identity(i)}`;
     best.set(person, Math.min(best.get(person) ?? 2, 1 - dot));
   }
   const expected = [...best.values()].sort((a, b) => a - b).slice(0, TOP);
@@ -107,21 +140,21 @@ function agrees(
   );
 }
 
-async function store(rows: readonly Float32Array[]): Promise<string> {
+async function store(name: string, rows: readonly Float32Array[]): Promise<string> {
   const db = database.client;
-  const { id } = await db.gallery.create({ data: { name: 'synthetic', model: MODEL } });
+  const { id } = await db.gallery.create({ data: { name, model: MODEL } });
   for (let from = 0; from < rows.length; from += PAGE) {
     const page = rows.slice(from, from + PAGE).map((row, i) => ({ row, at: from + i }));
     const owners = [...new Set(page.map(({ at }) => identity(at)))];
     await db.identity.createMany({
-      data: owners.map((owner) => ({ id: owner, galleryId: id, name: owner })),
+      data: owners.map((owner) => ({ id: `${name} ${owner}`, galleryId: id, name: owner })),
       skipDuplicates: true,
     });
     await db.face.createMany({
       data: page.map(({ at }) => ({
-        id: face(at),
+        id: face(name, at),
         galleryId: id,
-        identityId: identity(at),
+        identityId: `${name} ${identity(at)}`,
         box: [at, 0, 1, 1],
         landmarks: [],
         confidence: 1,
@@ -129,15 +162,19 @@ async function store(rows: readonly Float32Array[]): Promise<string> {
       })),
     });
     await db.embedding.createMany({
-      data: page.map(({ at, row }) => ({ faceId: face(at), model: MODEL, vector: toBytes(row) })),
+      data: page.map(({ at, row }) => ({
+        faceId: face(name, at),
+        model: MODEL,
+        vector: toBytes(row),
+      })),
     });
     if (from % 20_000 === 0) say(`${from} of ${rows.length} faces stored`);
   }
   return id;
 }
 
-function face(i: number): string {
-  return `f${String(i).padStart(9, '0')}`;
+function face(name: string, i: number): string {
+  return `${name} ${String(i).padStart(9, '0')}`;
 }
 
 function identity(i: number): string {
