@@ -101,12 +101,12 @@ describe('density groups', () => {
   });
 });
 
-const ADD = `mutation ($image: ImageInput!, $gallery: GalleryBy!) { addUnknownFaces(gallery: $gallery, image: $image) {
+const ADD = `mutation ($image: ImageInput!, $gallery: GalleryBy!, $once: String) { addUnknownFaces(gallery: $gallery, image: $image, idempotencyKey: $once) {
   __typename ... on AddedFaces { added { id box { x } identity { name } } known { id identity { name } } } ... on Failure { message } } }`;
 const CLUSTER = `query ($gallery: GalleryBy!, $minSize: Int! = 3, $threshold: Float, $first: Int! = 20) {
   cluster(gallery: $gallery, minSize: $minSize, threshold: $threshold, first: $first) {
     __typename ... on Clusters { threshold considered found clusters { tightness faces { id } } } ... on Failure { message } } }`;
-const ACCEPT = `mutation ($faces: [ID!]!, $identity: EnrolIdentity!) { acceptCluster(faces: $faces, identity: $identity) {
+const ACCEPT = `mutation ($faces: [ID!]!, $identity: EnrolIdentity!, $once: String) { acceptCluster(faces: $faces, identity: $identity, idempotencyKey: $once) {
   __typename ... on Identity { id name faces { totalCount } } ... on Failure { message } } }`;
 const IDENTIFY = `query ($image: ImageInput!, $gallery: GalleryBy!) { identify(image: $image, gallery: $gallery) {
   ... on Identification { faces { match { identity { name } face { id } } candidates { identity { name } } } } } }`;
@@ -256,6 +256,25 @@ describe('faces of nobody known', () => {
     expect((await cluster({ gallery: { id: hidden } })).__typename).toBe('GalleryNotFound');
     const other = await api.run(ADD, { key, files, variables });
     expect(other.data.addUnknownFaces.__typename).toBe('GalleryNotFound');
+  });
+
+  it('are added and accepted once for one idempotency key', async () => {
+    const id = await createGallery(api, 'once');
+    const variables = { gallery: { id }, once: 'add' };
+    const add = () => api.run(ADD, { files: { 'image.file': picture(red) }, variables });
+    const first = (await add()).data.addUnknownFaces;
+    expect(first.added).toHaveLength(1);
+    expect((await add()).data.addUnknownFaces).toEqual(first);
+    const identity = { new: { gallery: { id }, name: 'Once' } };
+    const faces = [first.added[0].id];
+    const accept = async (more: object) =>
+      (await api.run(ACCEPT, { variables: { faces, identity, once: 'accept', ...more } })).data
+        .acceptCluster;
+    const accepted = await accept({});
+    expect(accepted.name).toBe('Once');
+    expect(await accept({})).toEqual(accepted);
+    const another = { new: { gallery: { id }, name: 'Twice' } };
+    expect((await accept({ identity: another })).__typename).toBe('IdempotencyKeyReused');
   });
 
   it('can be deleted, and are the same in an index that is read anew', async () => {

@@ -1,3 +1,4 @@
+import { visible } from '../faces/gallery/store.ts';
 import { addUnknownFaces, assignFaces } from '../faces/gallery/unassigned.ts';
 import {
   type Cluster as ClusterShape,
@@ -10,7 +11,8 @@ import { EnrolIdentity, enrolIdentity } from './enrol.ts';
 import { FaceNode } from './face.ts';
 import * as failures from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
-import { ImageInput, readFace } from './image.ts';
+import { IDEMPOTENCY, once, still } from './idempotency.ts';
+import { ImageInput, readFace, shownBy } from './image.ts';
 
 const Cluster = builder.objectRef<ClusterShape>('Cluster').implement({
   description: 'Unassigned faces that seem to be one person, one of a photograph at most.',
@@ -114,7 +116,7 @@ builder.mutationFields((t) => ({
   addUnknownFaces: t.field({
     type: AddedFaces,
     description:
-      'Stores every face of a photograph without saying whose it is: `identify` does not find it, `similarFaces` and `cluster` do. The photograph is not stored. Scope `gallery:write`.',
+      'Stores every face of a photograph without saying whose it is: `identify` does not find it, `similarFaces` and `cluster` do. The photograph is stored only where the gallery keeps images. Scope `gallery:write`.',
     authScopes: { galleryWrite: true },
     complexity: { field: IMAGE_COST },
     errors: {
@@ -124,6 +126,7 @@ builder.mutationFields((t) => ({
         failures.TokenInvalid,
         failures.ModelMismatch,
         failures.ModelUnavailable,
+        failures.IdempotencyKeyReused,
         ...failures.IMAGE_FAILURES,
       ],
     },
@@ -134,9 +137,15 @@ builder.mutationFields((t) => ({
         required: true,
         description: 'The photograph, or a face of it.',
       }),
+      ...IDEMPOTENCY,
     },
-    resolve: async (_root, { gallery, image }, context) =>
-      addUnknownFaces(context, galleryBy(gallery), await readFace(image, context)),
+    resolve: async (_root, { image, ...args }, context) => {
+      const source = await readFace(image, context);
+      const request = { ...args, image: shownBy(source) };
+      return once(context, 'addUnknownFaces', request, (service) =>
+        addUnknownFaces(service, galleryBy(args.gallery), source),
+      );
+    },
   }),
   acceptCluster: t.prismaField({
     type: 'Identity',
@@ -149,6 +158,7 @@ builder.mutationFields((t) => ({
         failures.IdentityNotFound,
         failures.GalleryNotFound,
         failures.NameTaken,
+        failures.IdempotencyKeyReused,
         failures.InvalidInput,
       ],
     },
@@ -159,12 +169,16 @@ builder.mutationFields((t) => ({
         description: 'Unassigned faces of one gallery, 1 to 1000.',
       }),
       identity: t.arg({ type: EnrolIdentity, required: true, description: 'Whose they are.' }),
+      ...IDEMPOTENCY,
     },
-    resolve: async (query, _root, { faces, identity }, context) => {
-      within('number of faces', faces.length, 1, 1000);
-      const ids = faces.map(({ id }) => id);
-      const id = await assignFaces(context, ids, enrolIdentity(identity));
-      return context.db.identity.findUniqueOrThrow({ ...query, where: { id } });
+    resolve: async (query, _root, args, context) => {
+      within('number of faces', args.faces.length, 1, 1000);
+      const ids = args.faces.map(({ id }) => id);
+      const id = await once(context, 'acceptCluster', args, (service) =>
+        assignFaces(service, ids, enrolIdentity(args.identity)),
+      );
+      const where = { id, gallery: visible(context) };
+      return still(await context.db.identity.findUnique({ ...query, where }));
     },
   }),
 }));

@@ -1,13 +1,12 @@
 import { FacegraphError } from '../errors.ts';
 import { type Enrolment, enrolFaces } from '../faces/gallery/enrol.ts';
 import { visible } from '../faces/gallery/store.ts';
-import type { KeptFace, Upload } from '../faces/search/probe.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import * as failures from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
 import { IDEMPOTENCY, once, still } from './idempotency.ts';
 import { IdentityNode } from './identity.ts';
-import { ImageInput, readFace } from './image.ts';
+import { ImageInput, readFace, shownBy } from './image.ts';
 import { personFields } from './person.ts';
 import { BoxInput, boxOf } from './picture.ts';
 
@@ -99,7 +98,7 @@ builder.mutationFields((t) => ({
     resolve: async (query, _root, { image, ...args }, context) => {
       const enrolments = [enrolmentOf(args)];
       const upload = await readFace(image, context);
-      const request = { ...args, image: shown(upload) };
+      const request = { ...args, image: shownBy(upload) };
       const [{ id }] = await once(context, 'enrolFace', request, (service) =>
         enrolFaces(service, upload, enrolments, args),
       );
@@ -122,7 +121,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { image, ...args }, context) => {
       const enrolments = args.faces.map(enrolmentOf);
       const upload = await readFace(image, context);
-      const request = { ...args, image: shown(upload) };
+      const request = { ...args, image: shownBy(upload) };
       const enrolled = await once(context, 'enrolFaces', request, (service) =>
         enrolFaces(service, upload, enrolments, args),
       );
@@ -132,11 +131,6 @@ builder.mutationFields((t) => ({
     },
   }),
 }));
-
-/** What tells an upload from others; of a face that was kept, which one it is. */
-function shown(upload: Upload | KeptFace): unknown {
-  return 'face' in upload ? { hash: upload.hash, box: upload.face.box } : upload.hash;
-}
 
 function enrolmentOf({ identity, face, box }: typeof FaceToEnrol.$inferInput): Enrolment {
   return { identity: enrolIdentity(identity), index: face, box: box && boxOf(box) };

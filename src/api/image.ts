@@ -61,6 +61,11 @@ export async function readFace(
   return token != null && key ? redeem(db, key.id, token) : readImage(photograph);
 }
 
+/** What tells a photograph from others in a request; of a face of one, which face it is too. */
+export function shownBy(source: Upload | KeptFace): unknown {
+  return 'face' in source ? { hash: source.hash, box: source.face.box } : source.hash;
+}
+
 /**
  * Reads a photograph as a client sent it without decoding it.
  * @throws FacegraphError `InvalidInput`, `ImageTooLarge`.
