@@ -82,9 +82,7 @@ function describe(adapter) {
  * @param {import('./progress.mjs').Say} say
  */
 function slow(adapter, say) {
-  say(
-    `SwiftShader is about thirty times slower than Mesa's software driver; for that one: ${help()}`,
-  );
+  say(`SwiftShader is about ten times slower than Mesa's software driver; for that one: ${help()}`);
   return describe(adapter);
 }
 

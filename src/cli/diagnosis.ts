@@ -64,7 +64,7 @@ export async function diagnose(): Promise<Diagnosis> {
 function adapterProblems(adapter?: AdapterSummary, reason?: string): Problem[] {
   if (!adapter) return [essential(`no usable WebGPU adapter: ${reason}`, help())];
   if (adapter.architecture !== 'swiftshader') return [];
-  const problem = 'SwiftShader does the work, about thirty times slower than Mesa in software';
+  const problem = 'SwiftShader does the work, about ten times slower than Mesa in software';
   return [{ essential: false, problem, remedy: help() }];
 }
 

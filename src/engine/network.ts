@@ -212,16 +212,3 @@ function windowed(layer: Conv | Pool, h: number, w: number, ceil: boolean): [num
     throw new Error(`${layer.name}: kernel ${layer.kernel} does not fit into ${h}×${w}`);
   return size;
 }
-
-/** Multiply-accumulates of one run, for FLOP figures (1 MAC = 2 FLOP). */
-export function macs(network: Network, input: Shape): number {
-  const known = shapes(network, input);
-  let total = 0;
-  for (const layer of network.layers) {
-    if (layer.op === 'conv') {
-      const [n, h, w] = known.get(layer.name)!;
-      total += n * h * w * layer.cout * layer.kernel[0] * layer.kernel[1] * layer.cin;
-    } else if (layer.op === 'dense') total += input[0] * layer.cin * layer.cout;
-  }
-  return total;
-}
