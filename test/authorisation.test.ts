@@ -41,8 +41,6 @@ const ROWS: Readonly<Record<string, Scope | 'any'>> = {
   enrolInBulk: 'gallery:write',
   reembed: 'gallery:write',
   cancelJob: 'gallery:write',
-  setKeepImages: 'gallery:write',
-  setRetention: 'gallery:write',
   similarFaces: 'identify',
   embed: 'embed',
   searchByEmbedding: 'embed',

@@ -131,9 +131,9 @@ for (const { name, skip } of databases)
       expect(await images('kept')).toBe(1);
 
       const keep = (value: boolean) =>
-        api.run(`mutation { setKeepImages(id: "${id}", keepImages: ${value}) {
+        api.run(`mutation { updateGallery(id: "${id}", keepImages: ${value}) {
           ... on Gallery { keepImages } } }`);
-      expect((await keep(false)).data.setKeepImages.keepImages).toBe(false);
+      expect((await keep(false)).data.updateGallery.keepImages).toBe(false);
       expect(await images('kept')).toBe(0);
     });
 
@@ -172,7 +172,7 @@ for (const { name, skip } of databases)
     it('are asked for before the work begins, or the faces without are dropped', async () => {
       const id = await gallery('mixed', false);
       await enrol('mixed', 'Red', picture(red));
-      await api.run(`mutation { setKeepImages(id: "${id}", keepImages: true) { __typename } }`);
+      await api.run(`mutation { updateGallery(id: "${id}", keepImages: true) { __typename } }`);
       await enrol('mixed', 'Green', picture(green));
       expect(await reembed('mixed')).toEqual({
         __typename: 'ImagesMissing',
@@ -229,10 +229,14 @@ for (const { name, skip } of databases)
       const old = await enrol('brief', 'Red', picture(red));
       await enrol('brief', 'Green', picture(green));
       const days = (value: number | string) =>
-        api.run(`mutation { setRetention(id: "${id}", days: ${value}) {
+        api.run(`mutation { updateGallery(id: "${id}", retentionDays: ${value}) {
           __typename ... on Gallery { retentionDays } } }`);
-      expect((await days(30)).data.setRetention.retentionDays).toBe(30);
-      expect((await days(0)).data.setRetention.__typename).toBe('InvalidInput');
+      expect((await days(30)).data.updateGallery.retentionDays).toBe(30);
+      expect((await days('null')).data.updateGallery.retentionDays).toBeNull();
+      await days(30);
+      await api.run(`mutation { updateGallery(id: "${id}", threshold: 0.3) { __typename } }`);
+      expect(await row('brief')).toMatchObject({ retentionDays: 30, threshold: 0.3 });
+      expect((await days(0)).data.updateGallery.__typename).toBe('InvalidInput');
       const local = Buffer.from(old.id, 'base64').toString().split(':')[1];
       const { client: db } = api.database;
       await db.face.update({

@@ -156,6 +156,10 @@ builder.mutationFields((t) => ({
         defaultValue: false,
         description: 'Whether the photographs of enrolled faces are stored, which `reembed` needs.',
       }),
+      retentionDays: t.arg.int({
+        description:
+          'Faces are deleted so many days after their enrolment, 1 to 36,500; never when absent.',
+      }),
       ...IDEMPOTENCY,
     },
     resolve: async (query, _root, args, context) => {
@@ -177,10 +181,21 @@ builder.mutationFields((t) => ({
       threshold: t.arg.float({
         description: "Cosine distance up to which a face matches; null: the model's own.",
       }),
+      keepImages: t.arg.boolean({
+        description:
+          'Whether photographs of faces enrolled from now on are stored; if not, those that are stored are deleted.',
+      }),
+      retentionDays: t.arg.int({
+        description:
+          'Faces are deleted so many days after their enrolment, within the hour, those enrolled before too; null: never.',
+      }),
     },
-    resolve: async (query, _root, { id: { id }, name, threshold }, context) => {
+    resolve: async (query, _root, { id: { id }, ...args }, context) => {
+      const { name, threshold, keepImages, retentionDays } = args;
       await updateGallery(context, id, {
         name: name ?? undefined,
+        keepImages: keepImages ?? undefined,
+        retentionDays,
         threshold: threshold === null ? null : cosineThreshold(threshold),
       });
       return context.db.gallery.findUniqueOrThrow({ ...query, where: { id } });

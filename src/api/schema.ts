@@ -7,7 +7,6 @@ import './searchEvents.ts';
 import './gallery.ts';
 import './identity.ts';
 import './face.ts';
-import './gallerySettings.ts';
 import './job.ts';
 import './jobBulk.ts';
 import './jobProgress.ts';

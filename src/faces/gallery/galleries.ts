@@ -6,6 +6,7 @@ import { eraseData } from './eraseData.ts';
 import type { Indexes } from './indexes.ts';
 import { type Once, transact } from './once.ts';
 import { personColumns } from './person.ts';
+import { retention } from './settings.ts';
 import * as store from './store.ts';
 import { named } from './text.ts';
 
@@ -27,13 +28,19 @@ export interface Service {
  */
 export async function createGallery(
   service: Service,
-  { name, model, threshold, keepImages }: store.NewGallery,
+  { name, model, threshold, keepImages, retentionDays }: store.NewGallery,
 ): Promise<{ id: string }> {
   const { engine, galleries } = service;
   if (galleries)
     throw new FacegraphError('Forbidden', 'a key that is bound to galleries makes no others');
   await engine.embedder(model);
-  const data = { name: named(name), model, threshold, keepImages };
+  const data = {
+    name: named(name),
+    model,
+    threshold,
+    keepImages,
+    retentionDays: retention(retentionDays),
+  };
   return transact(service, async (tx) => {
     const { id } = await store.insertGallery(tx, data);
     return { id };

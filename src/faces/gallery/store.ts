@@ -24,6 +24,8 @@ export interface NewGallery {
   readonly model: string;
   readonly threshold?: number | null;
   readonly keepImages?: boolean;
+  /** Days after which a face is deleted; never when null or absent. */
+  readonly retentionDays?: number | null;
 }
 
 /** A person to be entered into a gallery. */

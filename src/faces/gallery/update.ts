@@ -1,23 +1,35 @@
 import { FacegraphError } from '../../errors.ts';
+import type { Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
 import type { Service } from './galleries.ts';
 import { personColumns } from './person.ts';
+import { retention } from './settings.ts';
 import * as store from './store.ts';
 import { named } from './text.ts';
 
 /**
- * Changes a gallery; what is undefined stays as it is.
- * @param data `threshold` null: the model's own.
+ * Changes a gallery; what is undefined stays as it is. Without `keepImages` the photographs that are
+ * stored are deleted too.
+ * @param data `threshold` null: the model's own; `retentionDays` null: for ever, else it goes for the
+ *   faces enrolled before too.
  * @throws FacegraphError `GalleryNotFound`, `NameTaken`, `InvalidInput`.
  */
 export async function updateGallery(
   service: Service,
   id: string,
-  { name, threshold }: { name?: string; threshold?: number | null },
+  { name, retentionDays, ...more }: Partial<Omit<store.NewGallery, 'model'>>,
 ): Promise<void> {
   await store.findGallery(service, { id });
-  const data = { name: name === undefined ? undefined : named(name), threshold };
-  await service.db.gallery.update({ where: { id }, data }).catch((error) => {
+  const data = {
+    ...more,
+    name: name === undefined ? undefined : named(name),
+    retentionDays: retention(retentionDays),
+  };
+  const change = async (tx: Prisma.TransactionClient) => {
+    await tx.gallery.update({ where: { id }, data });
+    if (data.keepImages === false) await tx.storedImage.deleteMany({ where: { galleryId: id } });
+  };
+  await service.db.$transaction(change).catch((error) => {
     if (violates(error, 'P2002'))
       throw new FacegraphError('NameTaken', `there is a gallery ${data.name} already`);
     throw violates(error, 'P2025')
