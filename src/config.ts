@@ -141,7 +141,7 @@ const SETTINGS = {
   FACEGRAPH_RATE_PER_MINUTE: number(
     0,
     1_000_000_000,
-    'Cost that each key may spend in a minute, plus 100 for each further megapixel of an image; 0: no limit. Each process counts for itself.',
+    'Cost that each key, and each address without one, may spend in a minute, plus 100 for each further megapixel of an image; 0: no limit. Each process counts for itself.',
     300_000,
   ),
   FACEGRAPH_DRAIN_SECONDS: number(

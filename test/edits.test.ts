@@ -130,6 +130,21 @@ describe('edits', () => {
     });
   });
 
+  it('give a face of nobody to somebody, and back to nobody', async () => {
+    const r = await enter('Red', [red]);
+    const add = `mutation ($image: ImageInput!) { addUnknownFaces(gallery: { name: "crew" }, image: $image) { ... on AddedFaces { added { id } } } }`;
+    const { data } = await api.run(add, { files: { 'image.file': picture(green) } });
+    const face = data.addUnknownFaces.added[0].id;
+    const before = await state();
+    expect(await nameOf(green)).not.toBe('Red');
+    const edited = await call(REASSIGN, { face, to: { id: r.id } });
+    expect(edited).toMatchObject({ edit: { from: null, to: r.id }, identity: { faceCount: 2 } });
+    expect(await nameOf(green)).toBe('Red');
+    expect(await undo(edited.edit.id)).toMatchObject({ undoneAt: expect.any(String) });
+    expect(await state()).toEqual(before);
+    await expectIndexLikeNew();
+  });
+
   it('give a face to somebody new, who goes when it is undone', async () => {
     const r = await enter('Red', [red, green]);
     const before = await state();

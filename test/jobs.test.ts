@@ -15,8 +15,9 @@ import { zip } from './support/zipFixture.ts';
 const { red, green, blue } = PEOPLE;
 
 const JOB = 'id kind state total done refused secondsLeft error finishedAt gallery { name }';
-const BULK = `mutation ($gallery: String!, $source: BulkSource!) {
-  enrolInBulk(gallery: { name: $gallery }, source: $source) {
+// Most pictures here differ by so little that they would count as one.
+const BULK = `mutation ($gallery: String!, $source: BulkSource!, $allowSimilar: Boolean! = true, $unknown: Boolean! = false, $once: String) {
+  enrolInBulk(gallery: { name: $gallery }, source: $source, allowSimilar: $allowSimilar, unknown: $unknown, idempotencyKey: $once) {
     __typename ... on Job { ${JOB} } ... on Failure { message }
   }
 }`;
@@ -110,8 +111,9 @@ for (const { name, skip } of databases)
       into: string,
       source: object,
       files: Record<string, Uint8Array<ArrayBuffer>> = {},
+      options: object = {},
     ) => {
-      const variables = { gallery: into, source };
+      const variables = { gallery: into, source, ...options };
       const answer = await api.run(BULK, {
         variables,
         files: Object.keys(files).length > 0 ? files : undefined,
@@ -119,8 +121,8 @@ for (const { name, skip } of databases)
       expect(answer.errors).toBeUndefined();
       return answer.data.enrolInBulk;
     };
-    const archive = (into: string, file: Uint8Array<ArrayBuffer>) =>
-      bulk(into, {}, { 'source.archive': file });
+    const archive = (into: string, file: Uint8Array<ArrayBuffer>, options: object = {}) =>
+      bulk(into, {}, { 'source.archive': file }, options);
     const look = async (id: string, more: object = {}, key?: string) =>
       (await api.run(ITEMS, { variables: { id, ...more }, key })).data.job;
     const ended = async (id: string) => {
@@ -195,6 +197,89 @@ for (const { name, skip } of databases)
       ]);
       expect(await payloads()).toBe(0);
       expect(api.indexes.size(await idOf('folders'))).toBe(3);
+    });
+
+    it('refuse what is all but the same, of one job too, and name the face that is there', async () => {
+      await gallery('alike');
+      const alike = { allowSimilar: false };
+      const file = zip([
+        { path: 'Ada/1.png', data: photograph(1) },
+        { path: 'Ada/2.png', data: photograph(2) },
+        { path: 'Bob/1.png', data: picture(blue) },
+      ]);
+      const { id } = await archive('alike', file, alike);
+      expect(await ended(id)).toMatchObject({ done: 2, refused: 1 });
+      const { items } = await look(id);
+      const [first, second] = items.edges.map(({ node }: { node: object }) => node);
+      expect(second).toMatchObject({ code: 'DuplicateFace', faceId: first.faceId });
+      const again = zip([{ path: 'Cy/3.png', data: photograph(3) }]);
+      expect(await ended((await archive('alike', again, alike)).id)).toMatchObject({ refused: 1 });
+      expect(await ended((await archive('alike', again)).id)).toMatchObject({ done: 1 });
+    });
+
+    it('store every face of nobody known, out of which people are proposed job by job', async () => {
+      await gallery('crowds');
+      const crowd = (...pictures: Uint8Array<ArrayBuffer>[]) =>
+        archive('crowds', zip(pictures.map((data, i) => ({ path: `Ada/${i}.png`, data }))), {
+          unknown: true,
+        });
+      const one = await crowd(
+        picture(red, green),
+        picture([204, 60, 60]),
+        picture(),
+        picture(blue),
+      );
+      expect(await ended(one.id)).toMatchObject({ done: 3, refused: 1 });
+      const two = await crowd(picture([198, 62, 61]), picture(red, green));
+      expect(await ended(two.id)).toMatchObject({ done: 1, refused: 1 });
+      expect(await people('crowds')).toEqual([]);
+      const cluster = async (of: string) =>
+        (
+          await api.run(`{ cluster(${of}, minSize: 2, threshold: 0.02) {
+            __typename ... on Clusters { considered clusters { faces { id } } } ... on Failure { message } } }`)
+        ).data.cluster;
+      const sizes = ({
+        considered,
+        clusters,
+      }: {
+        considered: number;
+        clusters: { faces: [] }[];
+      }) => [considered, clusters.map(({ faces }) => faces.length)];
+      expect(sizes(await cluster(`job: "${one.id}"`))).toEqual([4, [2]]);
+      expect(sizes(await cluster(`job: "${two.id}"`))).toEqual([1, []]);
+      expect(sizes(await cluster('gallery: { name: "crowds" }'))).toEqual([5, [3]]);
+      const both = `job: "${one.id}", gallery: { name: "crowds" }`;
+      expect((await cluster(both)).__typename).toBe('InvalidInput');
+      expect((await cluster(`job: "${globalId('Job:x')}"`)).__typename).toBe('JobNotFound');
+      expect(api.indexes.size(await idOf('crowds'))).toBe(0);
+    });
+
+    it('are made once for an idempotency key, also when asked for twice at once', async () => {
+      await gallery('once');
+      const file = many(3);
+      const ask = (data = file) => archive('once', data, { once: 'bulk 1' });
+      const [first, second] = await Promise.all([ask(), ask()]);
+      expect(first.id).toBe(second.id);
+      await ended(first.id);
+      expect((await ask()).id).toBe(first.id);
+      expect((await ask(many(4))).__typename).toBe('IdempotencyKeyReused');
+      expect(await api.database.client.job.count({ where: { gallery: { name: 'once' } } })).toBe(1);
+    });
+
+    it('are followed no longer than the key is in force', async () => {
+      await gallery('revoked');
+      const release = engine.hold();
+      const { id } = await archive('revoked', many(3));
+      const events = progress(api, id, await api.key('gallery:read'));
+      await events.next();
+      await api.database.client.apiKey.updateMany({
+        where: { scopes: { equals: ['gallery:read'] } },
+        data: { revokedAt: new Date() },
+      });
+      for await (const event of events) expect(event.state).not.toBe('DONE');
+      expect((await look(id)).finishedAt).toBeNull();
+      release();
+      await ended(id);
     });
 
     it('find people by external id or name before they make others', async () => {
@@ -353,7 +438,7 @@ for (const { name, skip } of databases)
         })()) as never);
       const uploads = [{ file: '1.png', name: 'Ada', content: picture(red) }];
       const made = enrolInBulk(service, 'key', { name: into }, { uploads }).then(
-        ({ state }) => state,
+        async ({ id }) => (await findJob(service, id)).state,
         ({ code }) => code,
       );
       expect(await made).toBe(outcome);
@@ -439,6 +524,14 @@ for (const { name, skip } of databases)
       expect(dates).toHaveLength(3);
       expect(dates).toEqual([...dates].sort().reverse());
       expect((await list(', state: CANCELLED')).length).toBe(2);
+      const of = globalId(`Gallery:${await idOf('cancelled')}`);
+      const { data } = await api.run(
+        `{ jobs(gallery: "${of}") { totalCount edges { node { gallery { name } } } } }`,
+      );
+      expect(data.jobs).toEqual({
+        totalCount: 1,
+        edges: [{ node: { gallery: { name: 'cancelled' } } }],
+      });
     });
 
     it('wait for the next start and then go on', async () => {

@@ -1,5 +1,9 @@
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createMetrics } from '../src/api/operation/metrics.ts';
 import { createRates } from '../src/api/operation/rates.ts';
+import { createServer } from '../src/api/server.ts';
 import { closeDecoder } from '../src/engine/image/decode.ts';
 import { type FakeEngine, fakeEngine, PEOPLE, picture } from './api/fakeEngine.ts';
 import { type Api, openApi, temporaryDirectory } from './api/harness.ts';
@@ -311,6 +315,25 @@ describe('limits', () => {
     expect(engine.detected).toBe(before);
     expect((await api.run(detects(2), image(FACE))).status).toBe(200);
     expect(await (await api.fetch('/metrics')).text()).toContain('facegraph_rate_limited_total 2');
+  });
+
+  it('refuse those without a key by their address, and nobody else', async () => {
+    const http = createHttpServer(createServer({ ...api.options, metrics: createMetrics() }));
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+    const { port } = http.address() as AddressInfo;
+    const ask = (key: string) =>
+      fetch(`http://127.0.0.1:${port}/graphql`, {
+        method: 'POST',
+        body: JSON.stringify({ query: detects(3), ...image(FACE) }),
+        headers: { 'x-api-key': key, 'content-type': 'application/json' },
+      });
+    const statuses = [];
+    for (const key of ['fg_none', 'fg_other', '', 'fg_more'])
+      statuses.push((await ask(key)).status);
+    expect(statuses).toEqual([401, 401, 401, 429]);
+    expect((await ask(await api.key('detect'))).status).toBe(200);
+    http.closeAllConnections();
+    await new Promise((resolve) => http.close(resolve));
   });
 
   it('charge for pixels when they are known, as a member of the union', async () => {

@@ -1,7 +1,9 @@
+import { FacegraphError } from '../errors.ts';
 import { visible } from '../faces/gallery/store.ts';
 import { addUnknownFaces, assignFaces } from '../faces/gallery/unassigned.ts';
 import {
   type Cluster as ClusterShape,
+  type ClusterSource,
   proposePeople,
   type Clusters as Shape,
 } from '../faces/search/cluster.ts';
@@ -13,6 +15,7 @@ import * as failures from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
 import { IDEMPOTENCY, once, still } from './idempotency.ts';
 import { ImageInput, readFace, shownBy } from './image.ts';
+import { JobNode } from './job.ts';
 
 const Cluster = builder.objectRef<ClusterShape>('Cluster').implement({
   description: 'Unassigned faces that seem to be one person, one of a photograph at most.',
@@ -50,7 +53,7 @@ builder.queryFields((t) => ({
   cluster: t.field({
     type: Clusters,
     description:
-      'Proposes people out of the unassigned faces of a gallery, by density (DBSCAN over cosine distance). Nothing is changed. Scope `gallery:read`.',
+      'Proposes people out of the unassigned faces of a gallery, or of those that one bulk job entered, by density (DBSCAN over cosine distance). Nothing is changed. Scope `gallery:read`.',
     authScopes: { galleryRead: true },
     // A person has a handful of faces.
     complexity: ({ first }) => ({
@@ -60,6 +63,7 @@ builder.queryFields((t) => ({
     errors: {
       types: [
         failures.GalleryNotFound,
+        failures.JobNotFound,
         failures.ModelUnavailable,
         failures.InvalidInput,
         failures.DeviceLost,
@@ -67,7 +71,8 @@ builder.queryFields((t) => ({
       ],
     },
     args: {
-      gallery: t.arg({ type: GalleryBy, required: true, description: 'Where.' }),
+      gallery: t.arg({ type: GalleryBy, description: 'Where; either this or `job`.' }),
+      job: t.arg.globalID({ for: [JobNode], description: 'The job that entered the faces.' }),
       first: t.arg.int({
         required: true,
         defaultValue: 20,
@@ -83,14 +88,23 @@ builder.queryFields((t) => ({
           "Cosine distance within which two faces are neighbours; the gallery's, else its model's own, when absent.",
       }),
     },
-    resolve: (_root, { gallery, first, minSize, threshold }, context) =>
-      proposePeople(context, galleryBy(gallery), {
+    resolve: (_root, { gallery, job, first, minSize, threshold }, context) =>
+      proposePeople(context, clusterSource(gallery, job?.id), {
         first: within('first', first, 1, 100),
         minSize: within('minSize', minSize, 2, 50),
         threshold: cosineThreshold(threshold),
       }),
   }),
 }));
+
+function clusterSource(
+  gallery: typeof GalleryBy.$inferInput | null | undefined,
+  jobId: string | undefined,
+): ClusterSource {
+  if (gallery && jobId === undefined) return { gallery: galleryBy(gallery) };
+  if (!gallery && jobId !== undefined) return { jobId };
+  throw new FacegraphError('InvalidInput', 'either gallery or job must be given');
+}
 
 const AddedFaces = builder
   .objectRef<{ readonly added: readonly string[]; readonly known: readonly string[] }>('AddedFaces')

@@ -37,8 +37,10 @@ export const EditNode = builder.prismaNode('Edit', {
   fields: (t) => ({
     kind: t.field({ type: Kind, description: 'What it did.', resolve: ({ kind }) => kind }),
     from: t.globalID({
-      description: 'Id of the identity that had the faces; after a merge it leads nowhere.',
-      resolve: ({ fromId: id }) => ({ type: 'Identity', id }),
+      nullable: true,
+      description:
+        "Id of the identity that had the faces; after a merge it leads nowhere. Null: they were nobody's.",
+      resolve: ({ fromId: id }) => (id === null ? null : { type: 'Identity', id }),
     }),
     to: t.globalID({
       description: 'Id of the identity that got the faces.',
@@ -92,7 +94,8 @@ const FaceReceiver = builder.inputType('FaceReceiver', {
 builder.mutationFields((t) => ({
   reassignFace: t.field({
     type: EditedIdentity,
-    description: 'Gives a face to another person of its gallery. Scope `gallery:write`.',
+    description:
+      'Gives a face, of somebody or nobody, to another person of its gallery. Scope `gallery:write`.',
     authScopes: { galleryWrite: true },
     errors: {
       types: [

@@ -61,6 +61,7 @@ const ENROL_FAILURES = [
   failures.IdentityNotFound,
   failures.NameTaken,
   failures.TokenInvalid,
+  failures.ModelMismatch,
   failures.ModelUnavailable,
   failures.IdempotencyKeyReused,
   ...failures.IMAGE_FAILURES,

@@ -140,7 +140,7 @@ export const RateLimited = withCode('RateLimited');
 builder.objectType(RateLimited, {
   name: 'RateLimited',
   description:
-    'The key has spent its share of this minute. A request that is refused as a whole gets HTTP 429 and `Retry-After` instead.',
+    'The key, or without one the address, has spent its share of this minute. A request that is refused as a whole gets HTTP 429 and `Retry-After` instead.',
   interfaces: [Failure],
   fields: (t) => ({
     retryAfter: t.int({

@@ -1,6 +1,6 @@
 import { FacegraphError } from '../errors.ts';
-import type { Service } from '../faces/gallery/galleries.ts';
 import * as domain from '../faces/gallery/once.ts';
+import type { JobService } from '../faces/jobs/work.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 
@@ -24,10 +24,10 @@ export function once<T>(
   { key, ...service }: Context,
   field: string,
   { idempotencyKey, ...request }: { readonly idempotencyKey?: string | null },
-  work: (service: Service) => Promise<T>,
+  work: (service: JobService) => Promise<T>,
 ): Promise<T> {
   const asked = { apiKeyId: key!.id, key: idempotencyKey, request: { field, ...request } };
-  return domain.once<Service, T>(service, asked, work);
+  return domain.once<JobService, T>(service, asked, work);
 }
 
 /**

@@ -3,6 +3,7 @@ import { cancelJob, secondsLeft } from '../faces/jobs/jobs.ts';
 import { JobItemState, JobKind, JobState } from '../generated/prisma/client.ts';
 import { builder, pageCost } from './builder.ts';
 import { JobNotFound } from './failures.ts';
+import { GalleryNode } from './gallery.ts';
 
 const Kind = builder.enumType('JobKind', {
   description: 'What a job does.',
@@ -43,7 +44,8 @@ builder.prismaObject('JobItem', {
     state: t.expose('state', { type: ItemState, description: 'How far it is.' }),
     faceId: t.globalID({
       nullable: true,
-      description: 'Node id of the face that was enrolled; `node` answers null when it is gone.',
+      description:
+        'Node id of the face that was enrolled, or of a `DuplicateFace` the one that is there; `node` answers null when it is gone.',
       resolve: ({ faceId }) => faceId && { type: 'Face', id: faceId },
     }),
     code: t.exposeString('code', {
@@ -123,14 +125,19 @@ builder.queryFields((t) => ({
       description:
         'Jobs of the galleries that the key may use, newest first, for 30 days after their end. Scope `gallery:read`.',
       authScopes: { galleryRead: true },
-      args: { state: t.arg({ type: State, description: 'Only those so far.' }) },
+      args: {
+        gallery: t.arg.globalID({
+          for: [GalleryNode],
+          description: 'Only those of this gallery.',
+        }),
+        state: t.arg({ type: State, description: 'Only those so far.' }),
+      },
       complexity: pageCost,
-      totalCount: (_root, { state }, context) =>
-        context.db.job.count({ where: jobsOf(context, state) }),
-      resolve: (query, _root, { state }, context) =>
+      totalCount: (_root, args, context) => context.db.job.count({ where: jobsOf(context, args) }),
+      resolve: (query, _root, args, context) =>
         context.db.job.findMany({
           ...query,
-          where: jobsOf(context, state),
+          where: jobsOf(context, args),
           orderBy: { id: 'desc' },
         }),
     },
@@ -154,6 +161,13 @@ builder.mutationField('cancelJob', (t) =>
   }),
 );
 
-function jobsOf(context: Parameters<typeof visible>[0], state?: JobState | null) {
-  return { gallery: visible(context), ...(state && { state }) };
+function jobsOf(
+  context: Parameters<typeof visible>[0],
+  { gallery, state }: { gallery?: { id: string } | null; state?: JobState | null },
+) {
+  return {
+    gallery: visible(context),
+    ...(gallery && { galleryId: gallery.id }),
+    ...(state && { state }),
+  };
 }

@@ -1,9 +1,16 @@
+import { createHash } from 'node:crypto';
 import { FacegraphError } from '../errors.ts';
 import { enrolInBulk } from '../faces/jobs/bulk.ts';
 import type { BulkSource as Source } from '../faces/jobs/photographs.ts';
 import { builder } from './builder.ts';
-import { GalleryNotFound, InvalidInput, ModelUnavailable } from './failures.ts';
+import {
+  GalleryNotFound,
+  IdempotencyKeyReused,
+  InvalidInput,
+  ModelUnavailable,
+} from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
+import { IDEMPOTENCY, once, still } from './idempotency.ts';
 import { ImageInput, readImageBytes } from './image.ts';
 
 const BulkUpload = builder.inputType('BulkUpload', {
@@ -39,18 +46,49 @@ builder.mutationField('enrolInBulk', (t) =>
     description:
       'Makes a job that enrols many photographs of one face each. Persons of that external id or name are used, others made. A photograph that cannot be used is refused and stops nothing. Scope `gallery:write`.',
     authScopes: { galleryWrite: true },
-    errors: { types: [GalleryNotFound, ModelUnavailable, InvalidInput] },
+    errors: { types: [GalleryNotFound, ModelUnavailable, InvalidInput, IdempotencyKeyReused] },
     args: {
       gallery: t.arg({ type: GalleryBy, required: true, description: 'Where to.' }),
       source: t.arg({ type: BulkSource, required: true, description: 'The photographs.' }),
+      allowSimilar: t.arg.boolean({
+        required: true,
+        defaultValue: false,
+        description:
+          'Also takes faces of which the gallery has all but the same; else they are refused as `DuplicateFace`.',
+      }),
+      unknown: t.arg.boolean({
+        required: true,
+        defaultValue: false,
+        description:
+          'Stores every face of every photograph as nobody’s, whatever the source says of people; `cluster` proposes people out of them.',
+      }),
+      ...IDEMPOTENCY,
     },
-    resolve: async (query, _root, { gallery, source }, context) => {
+    resolve: async (query, _root, { source, ...args }, context) => {
+      const { gallery, allowSimilar, unknown } = args;
       const read = await readSource(source);
-      const { id } = await enrolInBulk(context, context.key!.id, galleryBy(gallery), read);
-      return context.db.job.findUniqueOrThrow({ ...query, where: { id } });
+      const request = { ...args, source: shown(read) };
+      const { id } = await once(context, 'enrolInBulk', request, (service) =>
+        enrolInBulk(service, context.key!.id, galleryBy(gallery), read, { allowSimilar, unknown }),
+      );
+      return still(await context.db.job.findUnique({ ...query, where: { id } }));
     },
   }),
 );
+
+// What tells one source from another, without the photographs.
+function shown(source: Source): unknown {
+  if ('directory' in source) return source;
+  if ('archive' in source) return { archive: sha256(source.archive) };
+  return source.uploads.map(({ content, ...upload }) => ({
+    ...upload,
+    content: content instanceof FacegraphError ? content.code : sha256(content),
+  }));
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
 
 async function readSource(source: typeof BulkSource.$inferInput): Promise<Source> {
   const { uploads, archive, directory } = source;

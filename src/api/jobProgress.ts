@@ -1,5 +1,6 @@
 import { Repeater } from 'graphql-yoga';
 import { findJob, followJob } from '../faces/jobs/jobs.ts';
+import { isInForce } from '../faces/keys.ts';
 import type { Job } from '../generated/prisma/client.ts';
 import { builder } from './builder.ts';
 import { JobNode } from './job.ts';
@@ -10,7 +11,7 @@ builder.subscriptionField('jobProgress', (t) =>
   t.field({
     type: JobNode,
     description:
-      'A job now and whenever it gets on, at most some times a second; ends with the job. `JobNotFound` is an error here. Scope `gallery:read`.',
+      'A job now and whenever it gets on, at most some times a second; ends with the job, or with the key. `JobNotFound` is an error here. Scope `gallery:read`.',
     authScopes: { galleryRead: true },
     args: { id: t.arg.globalID({ required: true, for: [JobNode], description: 'Which one.' }) },
     subscribe: async (_root, { id }, context) => {
@@ -20,7 +21,8 @@ builder.subscriptionField('jobProgress', (t) =>
         const gone = new AbortController();
         stop.then(() => gone.abort());
         const signal = AbortSignal.any([gone.signal, context.jobs.stopping]);
-        for await (const now of followJob(context, job, signal)) await push(now);
+        const permitted = () => isInForce(context.db, context.key!);
+        for await (const now of followJob(context, job, signal, permitted)) await push(now);
         stop();
       });
     },

@@ -1,7 +1,8 @@
 import { reembed } from '../faces/jobs/reembed.ts';
 import { builder } from './builder.ts';
-import { GalleryNotFound, ImagesMissing, InvalidInput, ModelUnavailable } from './failures.ts';
+import * as failures from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
+import { IDEMPOTENCY, once, still } from './idempotency.ts';
 
 builder.mutationField('reembed', (t) =>
   t.prismaField({
@@ -9,7 +10,15 @@ builder.mutationField('reembed', (t) =>
     description:
       'Makes a job that moves a gallery to another model. The old one serves until every face is embedded anew out of its stored photograph; then the gallery changes at once, and its own threshold, a distance of the old model, is dropped. Scope `gallery:write`.',
     authScopes: { galleryWrite: true },
-    errors: { types: [GalleryNotFound, ImagesMissing, ModelUnavailable, InvalidInput] },
+    errors: {
+      types: [
+        failures.GalleryNotFound,
+        failures.ImagesMissing,
+        failures.ModelUnavailable,
+        failures.InvalidInput,
+        failures.IdempotencyKeyReused,
+      ],
+    },
     args: {
       gallery: t.arg({ type: GalleryBy, required: true, description: 'Which one.' }),
       model: t.arg.string({ required: true, description: 'Embedding model, one of `models`.' }),
@@ -18,10 +27,15 @@ builder.mutationField('reembed', (t) =>
         defaultValue: false,
         description: 'Whether faces without a stored photograph are deleted at the change.',
       }),
+      ...IDEMPOTENCY,
     },
-    resolve: async (query, _root, { gallery, ...input }, context) => {
-      const { id } = await reembed(context, context.key!.id, galleryBy(gallery), input);
-      return context.db.job.findUniqueOrThrow({ ...query, where: { id } });
+    resolve: async (query, _root, args, context) => {
+      const { gallery, model, dropFacesWithoutImage } = args;
+      const input = { model, dropFacesWithoutImage };
+      const { id } = await once(context, 'reembed', args, (service) =>
+        reembed(service, context.key!.id, galleryBy(gallery), input),
+      );
+      return still(await context.db.job.findUnique({ ...query, where: { id } }));
     },
   }),
 );

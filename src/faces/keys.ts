@@ -75,8 +75,8 @@ export async function createFirstKey(db: PrismaClient): Promise<string | null> {
 /** The key with this secret, or null when it is unknown, expired or revoked. */
 export async function authenticate(db: PrismaClient, secret: string): Promise<Key | null> {
   const now = new Date();
-  const key = await db.apiKey.findUnique({ where: { hash: hashed(secret) } });
-  if (!key || key.revokedAt || (key.expiresAt && key.expiresAt <= now)) return null;
+  const key = await db.apiKey.findUnique({ where: { hash: hashed(secret), ...inForce(now) } });
+  if (!key) return null;
   // To the minute, so that a read-only request does not always write.
   if (!key.lastUsedAt || now.getTime() - key.lastUsedAt.getTime() > MINUTE)
     await db.apiKey.updateMany({ where: { id: key.id }, data: { lastUsedAt: now } });
@@ -85,6 +85,15 @@ export async function authenticate(db: PrismaClient, secret: string): Promise<Ke
     scopes: SCOPES.filter((scope) => key.scopes.includes(scope)),
     galleries: key.galleryIds.length > 0 ? key.galleryIds : null,
   };
+}
+
+/** Whether a key that was valid is so still. */
+export async function isInForce(db: PrismaClient, { id }: Pick<Key, 'id'>): Promise<boolean> {
+  return (await db.apiKey.count({ where: { id, ...inForce(new Date()) } })) > 0;
+}
+
+function inForce(now: Date) {
+  return { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
 }
 
 /** Whether a key may use what asks for `scope`. */

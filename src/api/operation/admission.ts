@@ -27,8 +27,8 @@ export function admitImage(request: RequestRecord, bytes: Uint8Array): void {
   if (retryAfter > 0) throw rateLimited(retryAfter);
 }
 
-/** The failure of a key that has spent its share. @param retryAfter seconds. */
+/** The failure of a client that has spent its share. @param retryAfter seconds. */
 export function rateLimited(retryAfter: number): FacegraphError {
-  const message = `the key has spent its share of this minute: try again in ${retryAfter} s`;
+  const message = `your share of this minute is spent: try again in ${retryAfter} s`;
   return new FacegraphError('RateLimited', message, { retryAfter });
 }

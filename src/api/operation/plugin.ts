@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { complexityFromQuery } from '@pothos/plugin-complexity';
 import {
   type DocumentNode,
@@ -31,7 +32,7 @@ const GRAPHQL = '/graphql';
 const METRICS = '/metrics';
 
 /**
- * Gives each request an id, holds its key to its rate, and tells of it: to the client by headers and
+ * Gives each request an id, holds its key, or without one its address, to its rate, and tells of it: to the client by headers and
  * `extensions.timing`, to the log by one line, to Prometheus by counters. `/metrics` asks for no key,
  * because it tells of no gallery and no person, and a scraper should hold no key that does.
  */
@@ -45,11 +46,12 @@ export function operations(options: OperationOptions): Plugin<object, object, Co
     if (!operation) return;
     const fields = [...new Set(rootFields(operation.selectionSet, args.document))];
     request.operation = { name: operation.name?.value, kind: operation.operation, fields };
-    const { key } = args.contextValue as Context;
-    if (!key) return;
-    request.keyId = key.id;
+    const { key, req } = args.contextValue as Context & { readonly req?: IncomingMessage };
+    request.keyId = key?.id;
+    // Behind a proxy those without a key share its address, and so one share; nobody else suffers.
+    const client = key?.id ?? `address ${req?.socket.remoteAddress}`;
     request.spend = (cost) => {
-      const retryAfter = rates.spend(key.id, cost);
+      const retryAfter = rates.spend(client, cost);
       if (retryAfter > 0) metrics.rateLimited();
       return retryAfter;
     };

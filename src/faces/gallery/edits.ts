@@ -19,7 +19,8 @@ export type Receiver = { readonly id: string } | { readonly new: store.NewIdenti
 /** What of an edit its undoing needs; see the table's columns. */
 interface Move {
   readonly kind: EditKind;
-  readonly fromId: string;
+  /** Null: the faces were nobody's. */
+  readonly fromId: string | null;
   readonly toId: string;
   readonly faceIds: readonly string[];
   readonly removed?: Snapshot;
@@ -28,7 +29,7 @@ interface Move {
 }
 
 /**
- * Gives a face to another person of its gallery.
+ * Gives a face, of somebody or nobody, to another person of its gallery.
  * @throws FacegraphError `FaceNotFound`, `IdentityNotFound`, `NameTaken`, `InvalidInput`.
  */
 export async function reassignFace(
@@ -39,8 +40,6 @@ export async function reassignFace(
   const { galleryId } = await store.findFace(service, faceId);
   return changeFaces(service, galleryId, async (tx, touched) => {
     const { identityId: fromId } = await store.findFace({ ...service, db: tx }, faceId);
-    if (fromId === null)
-      throw new FacegraphError('InvalidInput', 'the face is nobody’s: acceptCluster assigns it');
     const receiver =
       'id' in to
         ? await member(tx, galleryId, to.id)
@@ -145,7 +144,8 @@ async function record(
   { faceIds, ...move }: Move,
 ): Promise<Edited> {
   for (const id of faceIds) touched.faces.add(id);
-  touched.identities.add(move.fromId).add(move.toId);
+  if (move.fromId !== null) touched.identities.add(move.fromId);
+  touched.identities.add(move.toId);
   const { id } = await tx.edit.create({ data: { ...move, galleryId, faceIds: [...faceIds] } });
   return { edit: id, identity: move.toId };
 }

@@ -5,7 +5,7 @@ import { changeFaces } from './changes.ts';
 import { chooseFace, type FaceChoice } from './chooseFace.ts';
 import type { Service } from './galleries.ts';
 import { personColumns } from './person.ts';
-import { findSimilar, type SimilarFace } from './similar.ts';
+import { findSimilar, type SimilarFace, similarFailure } from './similar.ts';
 import * as store from './store.ts';
 
 /** A face of a photograph and the person it belongs to. */
@@ -91,12 +91,7 @@ export async function enrolmentTarget(
 }
 
 async function refuse(similar: SimilarFace | null): Promise<void> {
-  if (similar)
-    throw new FacegraphError(
-      'DuplicateFace',
-      `all but the same face is enrolled already, at a distance of ${similar.distance.toFixed(4)}`,
-      { faceId: similar.faceId },
-    );
+  if (similar) throw similarFailure(similar);
 }
 
 // One after another: within a transaction there is no other way. What fails says which it was.

@@ -91,7 +91,7 @@ async function aliases(
       select: { fromId: true, removed: true },
     });
     known.push(...merges.map(({ removed }) => removed as object));
-    latest = merges.map(({ fromId }) => fromId).filter((id) => !ids.has(id));
+    latest = merges.flatMap(({ fromId }) => fromId ?? []).filter((id) => !ids.has(id));
     for (const id of latest) ids.add(id);
   }
   const texts = (values: unknown[]) => values.filter((value) => typeof value === 'string');

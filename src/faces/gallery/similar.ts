@@ -1,3 +1,4 @@
+import { FacegraphError } from '../../errors.ts';
 import { isMatch } from '../distance.ts';
 import type { Indexes } from './indexes.ts';
 
@@ -32,5 +33,14 @@ export async function findSimilar(
     nearest && isMatch(nearest.distance, SIMILAR)
       ? { faceId: nearest.face.id, distance: nearest.distance }
       : null,
+  );
+}
+
+/** The refusal of a face of which the gallery has all but the same. */
+export function similarFailure({ faceId, distance }: SimilarFace): FacegraphError {
+  return new FacegraphError(
+    'DuplicateFace',
+    `all but the same face is enrolled already, at a distance of ${distance.toFixed(4)}`,
+    { faceId },
   );
 }

@@ -64,6 +64,8 @@ export interface NewFace {
   /** The photograph as it was sent; null when only its face is at hand, by a token. */
   readonly bytes: Uint8Array | null;
   readonly embedding: Float32Array;
+  /** The bulk job that enters it. */
+  readonly jobId?: string;
 }
 
 /** Where to look, and which galleries may be seen. */
@@ -142,7 +144,7 @@ export async function insertFace(
   tx: Prisma.TransactionClient,
   gallery: Gallery,
   identity: { id: string } | PersonColumns | null,
-  { face, imageHash, bytes, embedding }: NewFace,
+  { face, imageHash, bytes, embedding, jobId }: NewFace,
 ): Promise<{ id: string; identityId: string | null }> {
   const { id: galleryId, model } = gallery;
   const box = [...face.box];
@@ -166,6 +168,7 @@ export async function insertFace(
         landmarks: landmarkValues(face),
         confidence: face.confidence,
         imageHash,
+        jobId,
         embeddings: { create: { model, vector: toBytes(embedding) } },
       },
       select: { id: true, identityId: true },

@@ -1,9 +1,17 @@
 import { FacegraphError } from '../../errors.ts';
+import type { Gallery, Prisma } from '../../generated/prisma/client.ts';
 import { embedProbe, faceProbeOf, type KeptFace, type Upload } from '../search/probe.ts';
-import { changeFaces } from './changes.ts';
+import { changeFaces, type Touched } from './changes.ts';
 import { type Enrolment, enrolmentTarget } from './enrol.ts';
 import type { Service } from './galleries.ts';
-import { findGallery, findIdentity, type GalleryBy, insertFace, insertIdentity } from './store.ts';
+import {
+  findGallery,
+  findIdentity,
+  type GalleryBy,
+  insertFace,
+  insertIdentity,
+  type NewFace,
+} from './store.ts';
 
 /** What became of the faces of a photograph, by their ids, in the order of `detect`. */
 export interface UnknownFaces {
@@ -27,23 +35,35 @@ export async function addUnknownFaces(
   const embedder = await engine.embedder(gallery.model);
   const probe = await faceProbeOf(engine, source);
   const embeddings = await embedProbe(embedder, probe, probe.faces);
+  const bytes = probe.upload?.bytes ?? null;
   return changeFaces(service, gallery.id, async (tx, touched, now) => {
     if (now.model !== gallery.model)
       throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
-    const bytes = probe.upload?.bytes ?? null;
-    const faces: { added: string[]; known: string[] } = { added: [], known: [] };
-    for (const [i, face] of probe.faces.entries()) {
-      const data = { face, imageHash: probe.hash, bytes, embedding: embeddings[i] };
-      try {
-        faces.added.push((await insertFace(tx, now, null, data)).id);
-      } catch (error) {
-        if (!(error instanceof FacegraphError && error.code === 'DuplicateFace')) throw error;
-        faces.known.push(String(error.details.faceId));
-      }
-    }
-    for (const id of faces.added) touched.faces.add(id);
-    return faces;
+    const faces = probe.faces.map((face, i) => {
+      return { face, imageHash: probe.hash, bytes, embedding: embeddings[i] };
+    });
+    return insertUnknown(tx, touched, now, faces);
   });
+}
+
+/** Enters faces as nobody's, those that the gallery has of their photograph already left out. */
+export async function insertUnknown(
+  tx: Prisma.TransactionClient,
+  touched: Touched,
+  gallery: Gallery,
+  faces: readonly NewFace[],
+): Promise<UnknownFaces> {
+  const result: { added: string[]; known: string[] } = { added: [], known: [] };
+  for (const face of faces) {
+    try {
+      result.added.push((await insertFace(tx, gallery, null, face)).id);
+    } catch (error) {
+      if (!(error instanceof FacegraphError && error.code === 'DuplicateFace')) throw error;
+      result.known.push(String(error.details.faceId));
+    }
+  }
+  for (const id of result.added) touched.faces.add(id);
+  return result;
 }
 
 /**

@@ -19,7 +19,7 @@ export async function undoEdit(service: Service, id: string): Promise<void> {
     if (edit.undoneAt) throw conflict('it is undone already');
     const { fromId, toId, faceIds } = edit;
     if (edit.removed) await restore(tx, galleryId, edit.removed as Snapshot);
-    else if ((await tx.identity.count({ where: { id: fromId } })) === 0)
+    else if (fromId !== null && (await tx.identity.count({ where: { id: fromId } })) === 0)
       throw conflict('the identity that had the faces is gone');
     const { count } = await tx.face.updateMany({
       where: { id: { in: faceIds }, identityId: toId },
@@ -32,7 +32,8 @@ export async function undoEdit(service: Service, id: string): Promise<void> {
     if (edit.made) await remove(tx, edit.made as Snapshot);
     await tx.edit.update({ where: { id }, data: { undoneAt: new Date() } });
     for (const faceId of faceIds) touched.faces.add(faceId);
-    touched.identities.add(fromId).add(toId);
+    if (fromId !== null) touched.identities.add(fromId);
+    touched.identities.add(toId);
   });
 }
 

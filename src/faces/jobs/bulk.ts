@@ -1,5 +1,6 @@
 import { FacegraphError } from '../../errors.ts';
-import type { Job, Prisma, PrismaClient } from '../../generated/prisma/client.ts';
+import type { Prisma } from '../../generated/prisma/client.ts';
+import { transact } from '../gallery/once.ts';
 import { findGallery, type GalleryBy } from '../gallery/store.ts';
 import { named } from '../gallery/text.ts';
 import type { EnrolInput, ItemInput, PersonInput } from './input.ts';
@@ -9,6 +10,14 @@ import type { JobService } from './work.ts';
 
 /** Photographs in one job. */
 export const MAX_ITEMS = 50_000;
+
+/** How the photographs are enrolled. */
+export interface BulkOptions {
+  /** Also takes faces of which the gallery has all but the same. */
+  readonly allowSimilar?: boolean;
+  /** Every face of every photograph is stored as nobody's, whatever the source says of people. */
+  readonly unknown?: boolean;
+}
 
 /** Of items, held in memory before they are written. */
 const BATCH_BYTES = 4_000_000;
@@ -31,11 +40,15 @@ export async function enrolInBulk(
   keyId: string,
   by: GalleryBy,
   source: BulkSource,
-): Promise<Job> {
+  options: BulkOptions = {},
+): Promise<{ id: string }> {
   const { db, engine, jobs } = service;
   const gallery = await findGallery(service, by);
   await engine.embedder(gallery.model);
-  const input: EnrolInput = 'directory' in source ? { directory: source.directory } : {};
+  const input: EnrolInput = {
+    ...options,
+    ...('directory' in source && { directory: source.directory }),
+  };
   const { id } = await db.job.create({
     data: {
       kind: 'ENROL',
@@ -46,24 +59,30 @@ export async function enrolInBulk(
       leaseUntil: soon(),
     },
   });
+  const drop = () => db.job.deleteMany({ where: { id } });
   try {
-    await queue(db, id, await receive(service, id, source));
+    const received = await receive(service, id, source, options);
+    const queued = await queue(service, id, received);
+    // The same request was sent twice, and the other came first.
+    if (queued.id !== id) await drop();
     jobs.wake();
+    return queued;
   } catch (error) {
     if (!(error instanceof Withdrawn)) {
-      await db.job.deleteMany({ where: { id } });
+      await drop();
       throw error;
     }
   }
-  const job = await db.job.findUnique({ where: { id } });
-  if (!job) throw new FacegraphError('GalleryNotFound', 'the gallery was deleted meanwhile');
-  return job;
+  if (!(await db.job.findUnique({ where: { id } })))
+    throw new FacegraphError('GalleryNotFound', 'the gallery was deleted meanwhile');
+  return { id };
 }
 
 async function receive(
   { db, jobs }: JobService,
   jobId: string,
   source: BulkSource,
+  { unknown = false }: BulkOptions,
 ): Promise<{ total: number; refused: number }> {
   let total = 0;
   let refused = 0;
@@ -80,7 +99,7 @@ async function receive(
   for await (const photograph of bulkPhotographs(source, jobs.importDirectory)) {
     if (total === MAX_ITEMS)
       throw new FacegraphError('InvalidInput', `more than ${MAX_ITEMS} photographs in one job`);
-    const item = { jobId, position: total++, ...itemOf(photograph) };
+    const item = { jobId, position: total++, ...itemOf(photograph, unknown) };
     if (item.state === 'REFUSED') refused++;
     batch.push(item);
     bytes += item.payload?.length ?? 0;
@@ -92,13 +111,14 @@ async function receive(
 }
 
 function queue(
-  db: PrismaClient,
+  service: JobService,
   id: string,
   counts: { total: number; refused: number },
-): Promise<void> {
-  return db.$transaction(async (tx) => {
+): Promise<{ id: string }> {
+  return transact(service, async (tx) => {
     await touch(tx, id, { ...counts, state: 'QUEUED', leaseUntil: null });
     await announceJob(tx, id);
+    return { id };
   });
 }
 
@@ -111,12 +131,12 @@ async function touch(
   if (count === 0) throw new Withdrawn();
 }
 
-function itemOf({ file, person, content }: BulkPhotograph) {
+function itemOf({ file, person, content }: BulkPhotograph, unknown: boolean) {
   const name = file.slice(-500);
   try {
     if (content instanceof FacegraphError) throw content;
     const stored = content instanceof Uint8Array;
-    const input: ItemInput = { ...checked(person), ...(stored ? {} : content) };
+    const input: ItemInput = { ...(unknown ? {} : checked(person)), ...(stored ? {} : content) };
     const payload = stored ? new Uint8Array(content) : null;
     return { name, input: { ...input }, payload, state: 'WAITING' } as const;
   } catch (error) {

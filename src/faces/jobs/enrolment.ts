@@ -6,19 +6,21 @@ import type { JobItem, Prisma } from '../../generated/prisma/client.ts';
 import { changeFaces } from '../gallery/changes.ts';
 import { chooseFace } from '../gallery/chooseFace.ts';
 import { personColumns } from '../gallery/person.ts';
+import { findSimilar, type SimilarFace, similarFailure } from '../gallery/similar.ts';
 import { findGallery, insertFace, insertIdentity, type NewFace } from '../gallery/store.ts';
+import { insertUnknown } from '../gallery/unassigned.ts';
 import { embedProbe, faceProbeOf } from '../search/probe.ts';
-import type { ItemInput, PersonInput } from './input.ts';
+import type { EnrolInput, ItemInput, PersonInput } from './input.ts';
 import { inLanes } from './lanes.ts';
 import { readImport } from './photographs.ts';
-import { settleItem } from './queue.ts';
+import { type Outcome, settleItem } from './queue.ts';
 import { isPassing, type Work } from './work.ts';
 
 /** One more than the threads that decode, so that the GPU finds its next picture decoded. */
 const LANES = 3;
 const ATTEMPTS = 3;
 
-type Refusal = { readonly code: string; readonly message: string };
+type Refusal = Extract<Outcome, { readonly code: string }>;
 
 /** Failures that every other item would meet too. */
 const CONCERNS_ALL: readonly string[] = ['GalleryNotFound', 'ModelUnavailable'];
@@ -60,18 +62,25 @@ async function settle(work: Work, item: JobItem, turn: Promise<void>): Promise<v
 async function enrol(work: Work, item: JobItem, turn: Promise<void>): Promise<Refusal | undefined> {
   const { service, job } = work;
   const input = item.input as ItemInput;
+  const { allowSimilar, unknown } = job.input as EnrolInput;
   const gallery = await findGallery(service, { id: job.galleryId });
   const embedder = await service.engine.embedder(gallery.model);
   const found = await extract(work, item, embedder).catch((error) => refusal(error, work.log));
-  // Of two photographs that are the same, the first one is enrolled.
+  // Of two photographs that are the same, or all but the same, the first one is enrolled.
   await turn;
   if ('code' in found) return found;
   try {
+    const fresh = allowSimilar ? found : await withoutSimilar(service, gallery.id, found);
     await changeFaces(service, gallery.id, async (tx, touched, now) => {
       if (now.model !== gallery.model)
         throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
+      if (unknown) {
+        const { added, known } = await insertUnknown(tx, touched, now, fresh);
+        if (added.length === 0) throw allKnown(known[0]);
+        return settleItem(tx, job, item.position, { faceId: added[0] });
+      }
       const person = await personOf(tx, gallery.id, input);
-      const row = await insertFace(tx, now, person, found);
+      const row = await insertFace(tx, now, person, fresh[0]);
       await settleItem(tx, job, item.position, { faceId: row.id });
       touched.faces.add(row.id);
       touched.identities.add(person.id);
@@ -84,19 +93,45 @@ async function enrol(work: Work, item: JobItem, turn: Promise<void>): Promise<Re
   }
 }
 
+/** The faces that are new to the gallery. @throws FacegraphError `DuplicateFace` when none is. */
+async function withoutSimilar(
+  service: Work['service'],
+  galleryId: string,
+  faces: readonly NewFace[],
+): Promise<NewFace[]> {
+  const embeddings = faces.map(({ embedding }) => embedding);
+  const similar = await findSimilar(service, galleryId, embeddings);
+  const fresh = faces.filter((_, i) => !similar[i]);
+  if (fresh.length === 0) throw similarFailure(similar[0] as SimilarFace);
+  return fresh;
+}
+
+function allKnown(faceId: string): FacegraphError {
+  const message = 'every face of this photograph is enrolled already';
+  return new FacegraphError('DuplicateFace', message, { faceId });
+}
+
+/** The face to be enrolled; of a photograph of nobody known, every face. */
 async function extract(
-  { service: { engine }, importDirectory }: Work,
+  { service: { engine }, job, importDirectory }: Work,
   item: JobItem,
   embedder: Embedder,
-): Promise<NewFace> {
+): Promise<NewFace[]> {
+  const { unknown } = job.input as EnrolInput;
   const { path } = item.input as ItemInput;
   const bytes = path === undefined ? item.payload! : await readImport(path, importDirectory);
   const image = await decodeImage(bytes);
   const hash = createHash('sha256').update(bytes).digest('hex');
   const probe = await faceProbeOf(engine, { image, bytes, hash });
-  const face = chooseFace(probe);
-  const [embedding] = await embedProbe(embedder, probe, [face]);
-  return { face, imageHash: hash, bytes, embedding };
+  const faces = unknown ? probe.faces : [chooseFace(probe)];
+  const embeddings = await embedProbe(embedder, probe, faces);
+  return faces.map((face, i) => ({
+    face,
+    imageHash: hash,
+    bytes,
+    embedding: embeddings[i],
+    jobId: job.id,
+  }));
 }
 
 /** The gallery is locked, so two items of one new person do not make two. */
@@ -121,5 +156,7 @@ function refusal(error: unknown, log: Work['log']): Refusal {
     return { code: 'Unexpected', message: 'Unexpected error.' };
   }
   if (isPassing(error) || CONCERNS_ALL.includes(error.code)) throw error;
-  return { code: error.code, message: error.message };
+  const { code, message, details } = error;
+  const faceId = code === 'DuplicateFace' ? { faceId: String(details.faceId) } : {};
+  return { code, message, ...faceId };
 }

@@ -4,6 +4,9 @@
 export interface EnrolInput {
   /** Whether the photographs lie below the import directory, which not every process may have. */
   readonly directory?: string;
+  /** See `BulkOptions`. */
+  readonly allowSimilar?: boolean;
+  readonly unknown?: boolean;
 }
 
 /** `Job.input` of kind REEMBED. */

@@ -42,15 +42,20 @@ export function secondsLeft(job: Job, now = new Date()): number | null {
   return Math.max(0, (elapsed / settled) * (total - settled));
 }
 
-/** A job now and after every change until it has ended, is deleted, or the signal is aborted. */
+/**
+ * A job now and after every change until it has ended, is deleted, the signal is aborted, or whoever
+ * follows it may no longer.
+ * @param permitted asked before each look.
+ */
 export async function* followJob(
   access: Access,
   job: Job,
   signal: AbortSignal,
+  permitted: () => Promise<boolean> = async () => true,
 ): AsyncGenerator<Job> {
   let seen: Job | null = job;
   yield seen;
-  while (!hasEnded(seen) && (await rested(signal))) {
+  while (!hasEnded(seen) && (await rested(signal)) && (await permitted())) {
     const now: Job | null = await access.db.job.findUnique({ where: { id: job.id } });
     if (!now) return;
     if (fingerprint(now) !== fingerprint(seen)) yield now;

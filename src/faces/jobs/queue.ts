@@ -9,7 +9,8 @@ export type Claimed = Job & { readonly lease: string };
 /** What became of one item. */
 export type Outcome =
   | { readonly faceId: string }
-  | { readonly code: string; readonly message: string };
+  /** With the face that is enrolled already, where that is why. */
+  | { readonly code: string; readonly message: string; readonly faceId?: string };
 
 /** Somebody else has the job now, or nobody: it was cancelled, or its gallery deleted. */
 export class LeaseLost extends Error {}
@@ -82,7 +83,7 @@ export async function settleItem(
   position: number,
   outcome: Outcome,
 ): Promise<void> {
-  const enrolled = 'faceId' in outcome;
+  const enrolled = !('code' in outcome);
   await advance(tx, job, enrolled ? { done: 1 } : { refused: 1 });
   await tx.jobItem.update({
     where: { jobId_position: { jobId: job.id, position } },

@@ -2,9 +2,10 @@ import type { Embedder } from '../../engine/engine.ts';
 import type { Face as DetectedFace, Point } from '../../engine/face.ts';
 import { decodeImage } from '../../engine/image/decode.ts';
 import { FacegraphError } from '../../errors.ts';
-import type { Face, Job, Prisma } from '../../generated/prisma/client.ts';
+import type { Face, Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
 import { changeFaces } from '../gallery/changes.ts';
+import { transact } from '../gallery/once.ts';
 import { findGallery, type GalleryBy } from '../gallery/store.ts';
 import { refreshTemplates } from '../gallery/template.ts';
 import { toBytes } from '../gallery/vector.ts';
@@ -30,11 +31,11 @@ export async function reembed(
   keyId: string,
   by: GalleryBy,
   input: ReembedInput,
-): Promise<Job> {
-  const { db, engine, jobs } = service;
+): Promise<{ id: string }> {
+  const { engine, jobs } = service;
   const { id: galleryId } = await findGallery(service, by);
   await engine.embedder(input.model);
-  const made = await db.$transaction(async (tx) => {
+  const made = await transact(service, async (tx) => {
     // Locked, so that of two who ask at once one is refused.
     await tx.$queryRaw`SELECT 1 FROM "Gallery" WHERE "id" = ${galleryId} FOR UPDATE`;
     const gallery = await findGallery({ ...service, db: tx }, { id: galleryId });
@@ -49,7 +50,7 @@ export async function reembed(
       data: { kind: 'REEMBED', state: 'QUEUED', galleryId, keyId, total, input: { ...input } },
     });
     await announceJob(tx, job.id);
-    return job;
+    return { id: job.id };
   });
   jobs.wake();
   return made;

@@ -4,6 +4,7 @@ import type { Service } from '../gallery/galleries.ts';
 import { findGallery, type GalleryBy } from '../gallery/store.ts';
 import { mean } from '../gallery/template.ts';
 import { fromBytes } from '../gallery/vector.ts';
+import { findJob } from '../jobs/jobs.ts';
 import { densityGroups, type Item, type Link } from './density.ts';
 
 /** Faces that seem to be one person's. */
@@ -46,20 +47,25 @@ const NEIGHBOURS = 64;
 /** Faces whose neighbours are searched at once. */
 const BATCH = 256;
 
+/** Whose unassigned faces: those of a gallery, or those that a bulk job entered. */
+export type ClusterSource = { readonly gallery: GalleryBy } | { readonly jobId: string };
+
 /**
- * Proposes people out of the faces of a gallery that are nobody's; each gets one face of a
+ * Proposes people out of the faces of a gallery or job that are nobody's; each gets one face of a
  * photograph at most. The same faces give the same answer. Nothing is changed.
- * @throws FacegraphError `GalleryNotFound`, `ModelUnavailable`, and those of the engine.
+ * @throws FacegraphError `GalleryNotFound`, `JobNotFound`, `ModelUnavailable`, and those of the engine.
  */
 export async function proposePeople(
   service: Service,
-  by: GalleryBy,
+  source: ClusterSource,
   { first, minSize, ...options }: ClusterOptions,
 ): Promise<Clusters> {
   const { db, engine } = service;
+  const job = 'jobId' in source ? await findJob(service, source.jobId) : null;
+  const by = 'gallery' in source ? source.gallery : { id: job?.galleryId };
   const { id, model, threshold: own } = await findGallery(service, by);
   const threshold = options.threshold ?? own ?? (await engine.embedder(model)).threshold;
-  const rows = await unassignedRows(service, id, model);
+  const rows = await unassignedRows(service, { galleryId: id, jobId: job?.id }, model);
   const links = await linksWithin(service, id, rows, threshold);
   const groups = densityGroups(rows, links, minSize);
   const chosen = groups.slice(0, first).map((group) => aroundMiddle(group.map((i) => rows[i])));
@@ -78,9 +84,13 @@ export async function proposePeople(
   };
 }
 
-async function unassignedRows({ db }: Service, galleryId: string, model: string): Promise<Row[]> {
+async function unassignedRows(
+  { db }: Service,
+  of: { galleryId: string; jobId?: string },
+  model: string,
+): Promise<Row[]> {
   const rows = await db.embedding.findMany({
-    where: { model, face: { galleryId, identityId: null } },
+    where: { model, face: { ...of, identityId: null } },
     orderBy: { faceId: 'asc' },
     take: MAX_FACES,
     include: { face: { select: { imageHash: true } } },
