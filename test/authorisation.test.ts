@@ -45,6 +45,7 @@ const ROWS: Readonly<Record<string, Scope | 'any'>> = {
   embed: 'embed',
   searchByEmbedding: 'embed',
   searchEvents: 'audit',
+  transfers: 'audit',
   apiKeys: 'admin',
   createApiKey: 'admin',
   revokeApiKey: 'admin',

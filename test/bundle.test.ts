@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createMetrics } from '../src/api/operation/metrics.ts';
 import { createServer } from '../src/api/server.ts';
 import { toHalf } from '../src/engine/half.ts';
+import { closeDecoder } from '../src/engine/image/decode.ts';
 import { exportBundle } from '../src/faces/bundle/exportBundle.ts';
 import { FaceLine, GalleryFields, IdentityLine } from '../src/faces/bundle/format.ts';
 import { importBundle } from '../src/faces/bundle/importBundle.ts';
@@ -17,7 +19,7 @@ import type { Service } from '../src/faces/gallery/galleries.ts';
 import { createKey } from '../src/faces/keys.ts';
 import { Prisma } from '../src/generated/prisma/client.ts';
 import { archive, contentOf, galleryOf, type Part, partsOf, summed } from './api/bundles.ts';
-import { fakeEngine } from './api/fakeEngine.ts';
+import { fakeEngine, PEOPLE, picture } from './api/fakeEngine.ts';
 import { type Api, openApi, temporaryDirectory } from './api/harness.ts';
 import { POSTGRES_BIN, type Postgres, startPostgres } from './api/postgres.ts';
 import { randomArray } from './support/random.ts';
@@ -58,12 +60,15 @@ describe('gallery bundle', () => {
     galleries: null,
   });
   const exported = async (api: Api, id: string) =>
-    Buffer.concat(await (await exportBundle(service(api), { id })).stream.toArray());
+    Buffer.concat(
+      await (await exportBundle(service(api), { id }, { keyId: 'test' })).stream.toArray(),
+    );
   const imported = (api: Api, bytes: Buffer, options = {}) =>
-    importBundle(service(api), Readable.from([bytes]), options);
+    importBundle(service(api), Readable.from([bytes]), { keyId: 'test', ...options });
   // Of this test alone, so that whatever is left behind there is ours.
   const temporary = process.env.TMPDIR;
-  const spools = () => readdir(tmpdir());
+  const spools = async () =>
+    (await readdir(tmpdir())).filter((name) => name.startsWith('facegraph-bundle-'));
 
   beforeAll(async () => {
     directory = await temporaryDirectory();
@@ -89,7 +94,8 @@ describe('gallery bundle', () => {
     const made = {
       gallery: ['model', 'version'],
       identity: ['galleryId', 'template'],
-      face: ['galleryId'],
+      // Jobs do not travel.
+      face: ['galleryId', 'jobId'],
     };
     const names = (shape: object, more: string[]) => [...Object.keys(shape), ...more].sort();
     expect(Object.keys(Prisma.GalleryScalarFieldEnum).sort()).toEqual(
@@ -164,6 +170,133 @@ describe('gallery bundle', () => {
     expect((await near(there))[0].map((hit) => hit.id)).toEqual(
       (await near(here))[0].map((hit) => hit.id),
     );
+  });
+
+  describe('with photographs', () => {
+    const red = picture(PEOPLE.red);
+    const both = picture(PEOPLE.green, PEOPLE.blue);
+    let id: string;
+    let bytes: Buffer;
+    const photographs = async (api: Api, galleryId: string) =>
+      (
+        await api.database.client.storedImage.findMany({
+          where: { galleryId },
+          orderBy: { hash: 'asc' },
+        })
+      ).map(({ mediaType, bytes }) => [mediaType, Buffer.from(bytes)]);
+
+    beforeAll(async () => {
+      const create = `mutation { createGallery(name: "pictured", keepImages: true) { ... on Gallery { id } } }`;
+      const globalId = (await here.run(create)).data.createGallery.id;
+      id = Buffer.from(globalId, 'base64').toString().split(':')[1];
+      const enrol = `mutation ($image: ImageInput!, $name: String!, $face: Int!) {
+        enrolFace(image: $image, face: $face, identity: { new: { gallery: { name: "pictured" }, name: $name } }) { __typename } }`;
+      for (const [name, image, face] of [
+        ['Red', red, 0],
+        ['Green', both, 0],
+        ['Blue', both, 1],
+      ] as const)
+        await here.run(enrol, { variables: { name, face }, files: { 'image.file': image } });
+      const bundle = await exportBundle(service(here), { id }, { keyId: 'test', images: true });
+      bytes = Buffer.concat(await bundle.stream.toArray());
+    });
+
+    afterAll(closeDecoder);
+
+    it('brings them along, by what they hash to', async () => {
+      const names = partsOf(bytes).map(({ name }) => name);
+      expect(names).toHaveLength(7);
+      expect(names.slice(4, 6)).toEqual([...names.slice(4, 6)].sort());
+      const { images, jobId, gallery } = await imported(there, bytes, { newIds: true });
+      expect([images, jobId]).toEqual([2, null]);
+      expect(await photographs(there, gallery.id)).toEqual(await photographs(here, id));
+      expect((await exported(here, id)).length).toBeLessThan(bytes.length);
+      expect(partsOf(await exported(here, id))).toHaveLength(5);
+    });
+
+    it('comes into another model out of them, or not at all', async () => {
+      const model = 'resnet50-vggface2';
+      const into = { name: 'other model', newIds: true, model };
+      const without = await exported(here, id);
+      await expect(imported(there, without, into)).rejects.toMatchObject({
+        code: 'ImagesMissing',
+        message: '3 faces have no usable stored photograph',
+      });
+      const db = there.database.client;
+      expect(await db.gallery.count({ where: { name: 'other model' } })).toBe(0);
+      await expect(imported(there, bytes, { ...into, model: 'none' })).rejects.toMatchObject({
+        code: 'InvalidInput',
+      });
+      const { gallery, jobId } = await imported(there, bytes, into);
+      expect(jobId).not.toBeNull();
+      there.jobs.wake();
+      const now = () => db.gallery.findUniqueOrThrow({ where: { id: gallery.id } });
+      await expect.poll(async () => (await now()).model, { timeout: 10_000 }).toBe(model);
+      const find = `query ($image: ImageInput!) { identify(image: $image, gallery: { name: "other model" }) {
+        ... on Identification { model faces { match { identity { name } } } } } }`;
+      const { data } = await there.run(find, { files: { 'image.file': picture(PEOPLE.blue) } });
+      expect(data.identify).toEqual({ model, faces: [{ match: { identity: { name: 'Blue' } } }] });
+    });
+
+    it('is refused when they are not what they are called, of no face, or of no use', async () => {
+      const parts = partsOf(bytes);
+      const other = (edit: (list: Part[]) => Part[]) =>
+        imported(there, archive(summed(edit(parts.map((part) => ({ ...part }))))), {
+          name: 'damaged',
+          newIds: true,
+        });
+      const reason = (message: RegExp) => ({
+        code: 'BundleInvalid',
+        message: expect.stringMatching(message),
+      });
+      const swap = ([a, b, c, d, e, f, g]: Part[]) => [a, b, c, d, f, e, g];
+      await expect(other(swap)).rejects.toMatchObject(reason(/not in order/));
+      await expect(other((list) => list.toSpliced(4, 1))).rejects.toMatchObject(
+        reason(/checksums.json" is where a photograph/),
+      );
+      await expect(
+        other((list) => list.with(4, { ...list[4], data: Buffer.from('x') })),
+      ).rejects.toMatchObject(reason(/not what its name says/));
+      const manifest =
+        (
+          change: (value: { counts: { images: number }; gallery: { keepImages: boolean } }) => void,
+        ) =>
+        (list: Part[]) => {
+          const value = JSON.parse(String(list[0].data));
+          change(value);
+          return list.with(0, { ...list[0], data: Buffer.from(JSON.stringify(value)) });
+        };
+      await expect(
+        other(
+          manifest(({ gallery }) => {
+            gallery.keepImages = false;
+          }),
+        ),
+      ).rejects.toMatchObject(reason(/keeps none/));
+      const stranger = picture([1, 2, 3]);
+      const name = `images/${createHash('sha256').update(stranger).digest('hex')}`;
+      const strange = (list: Part[]) =>
+        manifest(({ counts }) => {
+          counts.images = 3;
+        })([
+          ...list.slice(0, 4),
+          ...[...list.slice(4, 6), { name, data: Buffer.from(stranger) }].sort((a, b) =>
+            a.name < b.name ? -1 : 1,
+          ),
+          list[6],
+        ]);
+      await expect(other(strange)).rejects.toMatchObject(
+        reason(/1 of its photographs show no face/),
+      );
+      const text = Buffer.from('no picture');
+      const called = `images/${createHash('sha256').update(text).digest('hex')}`;
+      const broken = (list: Part[]) =>
+        manifest(({ counts }) => {
+          counts.images = 1;
+        })([...list.slice(0, 4), { name: called, data: text }, list[6]]);
+      await expect(other(broken)).rejects.toMatchObject(reason(/images\/.*JPEG/));
+      expect(await spools()).toEqual([]);
+    });
   });
 
   it('holds thousands of faces of a person and of people', async () => {
@@ -466,7 +599,9 @@ describe('gallery bundle', () => {
           throw new Error('aborted');
         })(),
       );
-      await expect(importBundle(service(there), stream)).rejects.toThrow('cut short');
+      await expect(importBundle(service(there), stream, { keyId: 'test' })).rejects.toThrow(
+        'cut short',
+      );
       await expectNothing();
     });
 
@@ -510,6 +645,8 @@ describe('gallery bundle', () => {
         name: 'Über HTTP',
         identities: 1,
         faces: 1,
+        images: 0,
+        job: null,
       });
       const again = await there.fetch('/galleries?name=copy&newIds=true', {
         method: 'POST',
@@ -548,6 +685,52 @@ describe('gallery bundle', () => {
       expect(await code(await put(here.admin))).toEqual([400, 'BundleInvalid']);
     });
 
+    it('is audited, counted and held to the rate of the key', async () => {
+      const limits = { ...here.options.limits, maxCost: 1000, ratePerMinute: 2000 };
+      const metrics = createMetrics();
+      const yoga = createServer({ ...here.options, limits, metrics });
+      const key = await here.key('gallery:read', 'gallery:write');
+      const ask = (init: RequestInit = {}, to = path) =>
+        yoga.fetch(
+          new Request(`http://localhost${to}`, { ...init, headers: { 'x-api-key': key } }),
+        );
+      const { data } = await here.run('{ apiKeys { edges { node { id scopes } } } }');
+      const before = await here.run('{ transfers { totalCount } }');
+      await (await ask()).arrayBuffer();
+      expect((await ask({ method: 'POST', body: 'x' }, '/galleries')).status).toBe(400);
+      const refused = await ask();
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await refused.json()).toMatchObject({ code: 'RateLimited' });
+      const text = await metrics.text();
+      for (const [field, outcome] of [
+        ['exportBundle', 'ok'],
+        ['exportBundle', 'RateLimited'],
+        ['importBundle', 'BundleInvalid'],
+      ])
+        expect(text).toContain(
+          `facegraph_operations_total{field="${field}",outcome="${outcome}"} 1`,
+        );
+      const query =
+        '{ transfers { totalCount edges { node { direction keyId galleryId identities faces images } } } }';
+      const { transfers } = (await here.run(query)).data;
+      expect(transfers.totalCount).toBe(before.data.transfers.totalCount + 1);
+      expect(transfers.edges[0].node).toEqual({
+        direction: 'EXPORT',
+        keyId: data.apiKeys.edges.at(-1).node.id,
+        galleryId: Buffer.from(`Gallery:${id}`).toString('base64'),
+        identities: 1,
+        faces: 1,
+        images: 0,
+      });
+      const bound = await createKey(here.database.client, {
+        label: 'auditor',
+        scopes: ['audit'],
+        galleries: ['another'],
+      });
+      expect((await here.run(query, { key: bound })).data.transfers.totalCount).toBe(0);
+    });
+
     it('streams through a socket, also more than a GraphQL body may have', async () => {
       const yoga = createServer({ ...here.options, metrics: createMetrics() });
       const http = createHttpServer(yoga);
@@ -558,7 +741,7 @@ describe('gallery bundle', () => {
       expect(partsOf(Buffer.from(whole))).toHaveLength(5);
 
       const parts = partsOf(Buffer.from(whole));
-      const counts = { identities: 1, faces: 5_000_000 };
+      const counts = { identities: 1, faces: 5_000_000, images: 0 };
       const manifest = { ...JSON.parse(String(parts[0].data)), counts };
       parts[0] = { name: 'manifest.json', data: Buffer.from(JSON.stringify(manifest)) };
       parts[3] = { name: 'embeddings.f16', data: Buffer.alloc(30_000_000) };

@@ -62,7 +62,7 @@ describe('facegraph gallery', () => {
     const file = path('staff.tar');
     expect(await run('there', 'import', file, '--name', 'copy')).toMatchObject({
       code: 0,
-      stdout: 'copy: 1 identities, 2 faces\n',
+      stdout: 'copy: 1 identities, 2 faces, 0 photographs\n',
     });
     const taken = await run('there', 'import', file);
     expect(taken).toMatchObject({ code: 1, stdout: '' });

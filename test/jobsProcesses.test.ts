@@ -67,7 +67,7 @@ describe.skipIf(POSTGRES_BIN === undefined)(
       }));
       const made = await ask(
         servers[0],
-        'mutation ($source: BulkSource!) { enrolInBulk(gallery: { name: "crew" }, source: $source) { ... on Job { id } } }',
+        'mutation ($source: BulkSource!) { enrolInBulk(gallery: { name: "crew" }, source: $source, allowSimilar: true) { ... on Job { id } } }',
         { source: { uploads } },
       );
       const { id } = made.enrolInBulk;

@@ -4,6 +4,7 @@ import './identify.ts';
 import './similarFaces.ts';
 import './embed.ts';
 import './searchEvents.ts';
+import './transfer.ts';
 import './gallery.ts';
 import './identity.ts';
 import './face.ts';

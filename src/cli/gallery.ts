@@ -6,10 +6,19 @@ import type { Service } from '../faces/gallery/galleries.ts';
 import { print } from './output.ts';
 import { withEngine } from './session.ts';
 
+interface Export {
+  readonly out: string;
+  readonly images?: boolean;
+}
+
 interface Import {
   readonly name?: string;
   readonly newIds?: boolean;
+  readonly model?: string;
 }
+
+/** What the audit has in the place of a key. */
+const KEY = 'command line';
 
 /** Adds the verbs `gallery export|import`. */
 export function registerGallery(program: Command): void {
@@ -21,6 +30,7 @@ export function registerGallery(program: Command): void {
     .description('write a gallery into a bundle')
     .argument('<name>')
     .requiredOption('--out <file>', 'must not exist')
+    .option('--images', 'with the photographs that the gallery stores')
     .action(exportGallery);
   gallery
     .command('import')
@@ -28,13 +38,18 @@ export function registerGallery(program: Command): void {
     .argument('<file>')
     .option('--name <name>', 'instead of the one it had')
     .option('--new-ids', 'give it and everybody in it new ids')
+    .option('--model <name>', 'the next server to start embeds its photographs by this model')
     .action(importGallery);
 }
 
-async function exportGallery(name: string, { out }: { out: string }): Promise<void> {
+async function exportGallery(name: string, { out, images }: Export): Promise<void> {
   await withDatabase(async (db) => {
     const { exportBundle } = await import('../faces/bundle/exportBundle.ts');
-    const { stream } = await exportBundle({ db, galleries: null }, { name });
+    const { stream } = await exportBundle(
+      { db, galleries: null },
+      { name },
+      { keyId: KEY, images },
+    );
     const file = await opened(out, 'wx').catch((error) => {
       stream.destroy();
       throw error;
@@ -46,7 +61,7 @@ async function exportGallery(name: string, { out }: { out: string }): Promise<vo
   });
 }
 
-async function importGallery(path: string, { name, newIds }: Import): Promise<void> {
+async function importGallery(path: string, options: Import): Promise<void> {
   const file = await opened(path, 'r');
   await withDatabase((db) =>
     withEngine(async (engine) => {
@@ -55,9 +70,13 @@ async function importGallery(path: string, { name, newIds }: Import): Promise<vo
       const indexes = createIndexes(db, engine);
       const service: Service = { db, engine, indexes, galleries: null };
       const source = file.createReadStream();
-      const { gallery, ...counts } = await importBundle(service, source, { name, newIds });
+      const { gallery, ...counts } = await importBundle(service, source, {
+        ...options,
+        keyId: KEY,
+      });
       indexes.destroy();
-      print(`${gallery.name}: ${counts.identities} identities, ${counts.faces} faces`);
+      const { identities, faces, images } = counts;
+      print(`${gallery.name}: ${identities} identities, ${faces} faces, ${images} photographs`);
     }),
   ).finally(() => file.close());
 }

@@ -38,7 +38,10 @@ export function partsOf(bytes: Buffer): Part[] {
 
 /** With checksums.json as the other parts want it. */
 export function summed(parts: readonly Part[]): Part[] {
-  const others = parts.filter(({ name }) => name !== 'checksums.json');
+  // Photographs are called by their sums.
+  const others = parts.filter(
+    ({ name }) => name !== 'checksums.json' && !name.startsWith('images/'),
+  );
   const sums = others.map(({ name, data }) => [
     name,
     createHash('sha256').update(data).digest('hex'),

@@ -37,6 +37,7 @@ export interface OperationOptions {
 const NODES = ['ApiKey', 'Gallery', 'Identity', 'Face', 'Job', 'Edit'];
 // Of two arguments one is needed, which a schema cannot say.
 const NEEDED: Readonly<Record<string, string>> = {
+  cluster: 'gallery',
   identify: 'gallery',
   searchByEmbedding: 'gallery',
 };

@@ -16,7 +16,14 @@ import { rateLimited } from './admission.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { createRates } from './rates.ts';
-import { currentRequest, newRequest, type RequestRecord, STAGES, serving } from './request.ts';
+import {
+  currentRequest,
+  identifyClient,
+  newRequest,
+  type RequestRecord,
+  STAGES,
+  serving,
+} from './request.ts';
 import { codeOf } from './rootOutcomes.ts';
 
 /** What requests are watched with and held to. */
@@ -39,6 +46,11 @@ const METRICS = '/metrics';
 export function operations(options: OperationOptions): Plugin<object, object, Context> {
   const { limits, metrics, log, metricsEndpoint } = options;
   const rates = createRates(limits.ratePerMinute);
+  const spend = (client: string, cost: number) => {
+    const retryAfter = rates.spend(client, cost);
+    if (retryAfter > 0) metrics.rateLimited();
+    return retryAfter;
+  };
 
   const begin = (args: ExecutionArgs, refuse: (result: ExecutionResult) => void) => {
     const request = currentRequest()!;
@@ -47,14 +59,7 @@ export function operations(options: OperationOptions): Plugin<object, object, Co
     const fields = [...new Set(rootFields(operation.selectionSet, args.document))];
     request.operation = { name: operation.name?.value, kind: operation.operation, fields };
     const { key, req } = args.contextValue as Context & { readonly req?: IncomingMessage };
-    request.keyId = key?.id;
-    // Behind a proxy those without a key share its address, and so one share; nobody else suffers.
-    const client = key?.id ?? `address ${req?.socket.remoteAddress}`;
-    request.spend = (cost) => {
-      const retryAfter = rates.spend(client, cost);
-      if (retryAfter > 0) metrics.rateLimited();
-      return retryAfter;
-    };
+    identifyClient(request, key, req);
     const retryAfter = request.spend(costOf(operation, args));
     if (retryAfter > 0) refuse({ errors: [tooMany(retryAfter)] });
   };
@@ -62,7 +67,7 @@ export function operations(options: OperationOptions): Plugin<object, object, Co
   return {
     instrumentation: {
       request: ({ request }, wrapped) =>
-        serving(newRequest(request, { limits, observe: metrics.observeStage }), wrapped),
+        serving(newRequest(request, { limits, observe: metrics.observeStage, spend }), wrapped),
     },
     async onRequest({ url, endResponse, fetchAPI }) {
       if (!metricsEndpoint || url.pathname !== METRICS) return;
@@ -82,7 +87,8 @@ export function operations(options: OperationOptions): Plugin<object, object, Co
       response.headers.set('x-request-id', request.id);
       const { pathname: path } = new URL(url, 'http://localhost');
       const { status } = response;
-      if (path !== GRAPHQL) return log.debug({ id: request.id, path, status }, 'request');
+      if (path !== GRAPHQL && !request.operation)
+        return log.debug({ id: request.id, path, status }, 'request');
       response.headers.set('server-timing', serverTiming(request));
       metrics.request(request, status);
       log.info(line(request, status), 'request');

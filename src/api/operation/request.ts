@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Limits } from './limits.ts';
 
 /** What of a request takes long enough to be measured. */
@@ -28,12 +29,14 @@ export interface RequestRecord {
   readonly stages: Record<Stage, StageTime>;
   /** Codes of failures, members of unions and errors alike. */
   readonly failures: string[];
-  /** As the client calls it, with its kind and root fields; undefined until it is valid. */
+  /** As the client calls it, with its kind and root fields, or route; undefined until it is valid. */
   operation?: { readonly name?: string; readonly kind: string; readonly fields: readonly string[] };
   /** The row of the key, not its secret. */
   keyId?: string;
-  /** Takes cost off the key's share. @returns 0, or the seconds after which to try again. */
-  spend: (cost: number) => number;
+  /** Whose share is spent: the key, else the address; undefined until it is known. */
+  client?: string;
+  /** Takes cost off the client's share. @returns 0, or the seconds after which to try again. */
+  readonly spend: (cost: number) => number;
   images: number;
   /** Of the images' files. */
   bytes: number;
@@ -46,22 +49,42 @@ const storage = new AsyncLocalStorage<RequestRecord>();
 /** The record of a request that begins now. */
 export function newRequest(
   { headers }: Request,
-  { limits, observe }: Pick<RequestRecord, 'limits' | 'observe'>,
+  {
+    limits,
+    observe,
+    spend,
+  }: Pick<RequestRecord, 'limits' | 'observe'> & {
+    readonly spend: (client: string, cost: number) => number;
+  },
 ): RequestRecord {
   const given = headers.get('x-request-id');
   const stage = (): StageTime => ({ ms: 0, count: 0 });
-  return {
+  const record: RequestRecord = {
     id: given && SANE_ID.test(given) ? given : randomUUID(),
     started: performance.now(),
     limits,
     observe,
     stages: { decode: stage(), detect: stage(), embed: stage(), search: stage() },
     failures: [],
-    spend: () => 0,
+    spend: (cost) => (record.client === undefined ? 0 : spend(record.client, cost)),
     images: 0,
     bytes: 0,
     pixels: 0,
   };
+  return record;
+}
+
+/**
+ * Says whose request it is. Behind a proxy those without a key share its address, and so one share of
+ * the rate; nobody else suffers from that.
+ */
+export function identifyClient(
+  request: RequestRecord,
+  key: { readonly id: string } | null,
+  connection: IncomingMessage | undefined,
+): void {
+  request.keyId = key?.id;
+  request.client = key?.id ?? `address ${connection?.socket.remoteAddress}`;
 }
 
 /** Does work, and whatever it begins, in the name of a request. */

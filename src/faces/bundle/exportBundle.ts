@@ -13,11 +13,13 @@ import {
   FaceLine,
   GalleryFields,
   IdentityLine,
+  type ImageMember,
   type Manifest,
   MEMBERS,
   type Member,
 } from './format.ts';
 import { openSpool, type Spool } from './spool.ts';
+import { recordTransfer } from './transfers.ts';
 
 /** A bundle on its way out. */
 export interface Bundle {
@@ -29,24 +31,37 @@ export interface Bundle {
 const PAGE = 1000;
 const TIMEOUT_MS = 600_000;
 
+/** How a gallery is exported. */
+export interface ExportOptions {
+  /** The key that asks for it, for the audit. */
+  readonly keyId: string;
+  /** With the photographs that the gallery stores. */
+  readonly images?: boolean;
+}
+
 /**
- * Exports a gallery as of one moment.
+ * Exports a gallery as of one moment, and writes down that it was.
  * @throws FacegraphError `GalleryNotFound`, `ModelMismatch` when faces lack an embedding by the
  *   gallery's model.
  */
 export async function exportBundle(
   service: Pick<Service, 'db' | 'galleries'>,
   by: GalleryBy,
+  { keyId, images: withImages = false }: ExportOptions,
 ): Promise<Bundle> {
   const { id } = await findGallery(service, by);
   const spool = await openSpool();
   try {
-    const gallery = await service.db.$transaction((tx) => write(tx, id, spool), {
+    const { gallery, counts, images } = await service.db.$transaction(
+      (tx) => write(tx, id, spool, withImages),
       // Every page is of the same moment, whatever is enrolled meanwhile.
-      isolationLevel: 'RepeatableRead',
-      timeout: TIMEOUT_MS,
-    });
-    const archive = create({ cwd: spool.directory, portable: true, noMtime: true }, [...MEMBERS]);
+      { isolationLevel: 'RepeatableRead', timeout: TIMEOUT_MS },
+    );
+    await recordTransfer(service.db, { direction: 'EXPORT', keyId, galleryId: id, ...counts });
+    const members = MEMBERS.flatMap((member) =>
+      member === 'checksums.json' ? [...images, member] : [member],
+    );
+    const archive = create({ cwd: spool.directory, portable: true, noMtime: true }, members);
     const stream = Readable.from(archive as AsyncIterable<Buffer>, { objectMode: false });
     stream.once('close', () => spool.remove());
     return { gallery, stream };
@@ -56,12 +71,17 @@ export async function exportBundle(
   }
 }
 
-async function write(tx: Prisma.TransactionClient, id: string, spool: Spool): Promise<Gallery> {
+async function write(
+  tx: Prisma.TransactionClient,
+  id: string,
+  spool: Spool,
+  withImages: boolean,
+): Promise<{ gallery: Gallery; counts: Manifest['counts']; images: ImageMember[] }> {
   const gallery = await findGallery({ db: tx, galleries: null }, { id });
   const identities = await spool.create('identities.jsonl');
   const faces = await spool.create('faces.jsonl');
   const embeddings = await spool.create('embeddings.f16');
-  const counts = { identities: 0, faces: 0 };
+  const counts = { identities: 0, faces: 0, images: 0 };
   let dimensions = 0;
   const writeFaces = async (page: readonly Face[]) => {
     counts.faces += page.length;
@@ -76,6 +96,8 @@ async function write(tx: Prisma.TransactionClient, id: string, spool: Spool): Pr
     for await (const page of facePages(tx, people)) await writeFaces(page);
   }
   for await (const page of unassignedPages(tx, id)) await writeFaces(page);
+  const images = withImages ? await writeImages(tx, id, spool) : [];
+  counts.images = images.length;
   const manifest: Manifest = {
     format: 'facegraph-gallery',
     version: 1,
@@ -90,7 +112,28 @@ async function write(tx: Prisma.TransactionClient, id: string, spool: Spool): Pr
     'embeddings.f16': await embeddings.end(),
   };
   await writeDocument(spool, 'checksums.json', checksums);
-  return gallery;
+  return { gallery, counts, images };
+}
+
+// One at a time: each may have megabytes.
+async function writeImages(
+  tx: Prisma.TransactionClient,
+  galleryId: string,
+  spool: Spool,
+): Promise<ImageMember[]> {
+  const members: ImageMember[] = [];
+  for (let after = ''; ; ) {
+    const image = await tx.storedImage.findFirst({
+      where: { galleryId, hash: { gt: after } },
+      orderBy: { hash: 'asc' },
+    });
+    if (!image) return members;
+    after = image.hash;
+    members.push(`images/${image.hash}`);
+    const file = await spool.create(`images/${image.hash}`);
+    await file.write(image.bytes);
+    await file.end();
+  }
 }
 
 async function* identityPages(tx: Prisma.TransactionClient, galleryId: string) {

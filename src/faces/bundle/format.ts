@@ -14,6 +14,12 @@ export const MEMBERS = [
 
 export type Member = (typeof MEMBERS)[number];
 
+/** A photograph, called by the sha256 of its bytes; they lie before the checksums. */
+export type ImageMember = `images/${string}`;
+
+/** Bytes of a photograph at most. */
+export const MAX_IMAGE = 64 << 20;
+
 /** Bytes of a line at most, and of the two JSON documents. */
 export const MAX_LINE = 1 << 16;
 /** Identities, and faces, of a gallery at most. */
@@ -76,7 +82,7 @@ export const Manifest = z.strictObject({
     weights: z.record(z.string().max(200), Sha256),
   }),
   gallery: GalleryFields,
-  counts: z.strictObject({ identities: Count, faces: Count }),
+  counts: z.strictObject({ identities: Count, faces: Count, images: Count }),
 });
 
 /** sha256 of every member but this one. */

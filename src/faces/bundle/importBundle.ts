@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { v7 as uuid } from 'uuid';
 import { readRecord } from '../../engine/weights/record.ts';
 import { FacegraphError } from '../../errors.ts';
@@ -5,20 +6,27 @@ import type { Gallery, Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
 import { enterGallery } from '../gallery/changes.ts';
 import type { Service } from '../gallery/galleries.ts';
+import { keepImage } from '../gallery/images.ts';
 import { outlierThreshold, template } from '../gallery/template.ts';
 import { named } from '../gallery/text.ts';
 import { toBytes } from '../gallery/vector.ts';
+import { queueReembedding } from '../jobs/reembed.ts';
 import { invalid, type Manifest } from './format.ts';
 import { type Person, people } from './records.ts';
-import { openSpool } from './spool.ts';
+import { openSpool, type Spool } from './spool.ts';
+import { recordTransfer } from './transfers.ts';
 import { unpack } from './unpack.ts';
 
 /** How a bundle is imported. */
 export interface ImportOptions {
+  /** The key that asks for it, for the audit. */
+  readonly keyId: string;
   /** The gallery's name, instead of the one it had. */
   readonly name?: string;
   /** Gives gallery, identities and faces new ids, so that the bundle may be there twice. */
   readonly newIds?: boolean;
+  /** The model that the gallery is to have: when it is another, a job embeds the photographs anew. */
+  readonly model?: string;
 }
 
 /** A gallery that came out of a bundle. */
@@ -26,6 +34,9 @@ export interface Imported {
   readonly gallery: Gallery;
   readonly identities: number;
   readonly faces: number;
+  readonly images: number;
+  /** The job that embeds it anew; null where its model is the one wanted. */
+  readonly jobId: string | null;
 }
 
 /** Faces that are written at once. */
@@ -36,20 +47,23 @@ const TIMEOUT_MS = 3_600_000;
 /**
  * Makes a gallery out of a bundle, whole or not at all.
  * @throws FacegraphError `BundleInvalid` with the reason, `ModelMismatch` for another model or other
- *   weights than here, `ModelUnavailable`, `NameTaken`, `IdTaken`, `Forbidden` for a service that is
+ *   weights than here, `ModelUnavailable`, `ImagesMissing` where another model is wanted and faces have no photograph in the bundle, `NameTaken`, `IdTaken`, `Forbidden` for a service that is
  *   bound to galleries.
  */
 export async function importBundle(
   service: Service,
   source: AsyncIterable<Uint8Array>,
-  { name, newIds = false }: ImportOptions = {},
+  { keyId, name, newIds = false, model }: ImportOptions,
 ): Promise<Imported> {
   if (service.galleries)
     throw new FacegraphError('Forbidden', 'a key that is bound to galleries makes no others');
   const spool = await openSpool();
   try {
-    const manifest = await unpack(source, spool);
-    await checkModel(service, manifest);
+    const { manifest, images } = await unpack(source, spool);
+    if (images.length > 0 && !manifest.gallery.keepImages)
+      throw invalid('it has photographs of a gallery that keeps none');
+    const wanted = model === manifest.model.name ? undefined : model;
+    await checkModel(service, manifest, wanted);
     const idOf = newIds ? () => uuid() : (id: string) => id;
     const data = {
       ...manifest.gallery,
@@ -58,26 +72,40 @@ export async function importBundle(
       model: manifest.model.name,
     };
     await checkFree(service, data);
+    let jobId: string | null = null;
     const fill = async (tx: Prisma.TransactionClient, gallery: Gallery) => {
       for await (const page of pages(people(spool, manifest)))
         await insert(tx, gallery, page, idOf);
+      await insertImages(tx, gallery, spool, images);
+      const transfer = { direction: 'IMPORT', keyId, galleryId: gallery.id } as const;
+      await recordTransfer(tx, { ...transfer, ...manifest.counts });
+      if (wanted === undefined) return;
+      const input = { model: wanted, dropFacesWithoutImage: false };
+      jobId = (await queueReembedding(tx, gallery.id, keyId, input)).id;
     };
     const gallery = await enterGallery(service, data, fill, TIMEOUT_MS).catch((error) => {
       throw violates(error, 'P2002') ? meanwhile() : error;
     });
-    return { gallery, ...manifest.counts };
+    return { gallery, ...manifest.counts, jobId };
   } finally {
     await spool.remove();
   }
 }
 
-async function checkModel({ engine }: Service, { model }: Manifest): Promise<void> {
+async function checkModel(
+  { engine }: Service,
+  { model }: Manifest,
+  wanted: string | undefined,
+): Promise<void> {
+  if (wanted !== undefined) await engine.embedder(wanted);
   const embedder = await engine.embedder(model.name).catch((error) => {
-    throw error instanceof FacegraphError && error.code === 'InvalidInput'
-      ? new FacegraphError('ModelMismatch', `the bundle is by ${model.name}, not known here`)
-      : error;
+    if (!(error instanceof FacegraphError)) throw error;
+    if (error.code === 'InvalidInput')
+      throw new FacegraphError('ModelMismatch', `the bundle is by ${model.name}, not known here`);
+    // The gallery can wait for its new model without the weights of the old one.
+    if (error.code !== 'ModelUnavailable' || wanted === undefined) throw error;
   });
-  if (model.dimensions !== embedder.dimensions && model.dimensions !== 0)
+  if (embedder && model.dimensions !== embedder.dimensions && model.dimensions !== 0)
     throw new FacegraphError(
       'ModelMismatch',
       `the bundle has embeddings of ${model.dimensions} values, ${model.name} makes ${embedder.dimensions}`,
@@ -156,6 +184,25 @@ async function insert(
       : error;
   }
   await tx.embedding.createMany({ data: embeddings });
+}
+
+async function insertImages(
+  tx: Prisma.TransactionClient,
+  gallery: Gallery,
+  spool: Spool,
+  images: readonly string[],
+): Promise<void> {
+  for (const hash of images)
+    await keepImage(tx, gallery, hash, await readFile(spool.path(`images/${hash}`))).catch(
+      (error) => {
+        throw error instanceof FacegraphError ? invalid(`images/${hash}: ${error.message}`) : error;
+      },
+    );
+  const [{ idle }] = await tx.$queryRaw<{ idle: number }[]>`
+    SELECT count(*)::int AS "idle" FROM "StoredImage" i
+    WHERE i."galleryId" = ${gallery.id} AND NOT EXISTS (
+      SELECT 1 FROM "Face" f WHERE f."galleryId" = i."galleryId" AND f."imageHash" = i."hash")`;
+  if (idle > 0) throw invalid(`${idle} of its photographs show no face of it`);
 }
 
 function idTaken(kind: string, id: string): FacegraphError {

@@ -30,8 +30,8 @@ const GROUP = 1000;
  */
 export async function* people(spool: Spool, { counts, model }: Manifest): AsyncGenerator<Person> {
   const embeddings = await open(spool.path('embeddings.f16'));
+  const faces = records(spool, 'faces.jsonl', FaceLine);
   try {
-    const faces = records(spool, 'faces.jsonl', FaceLine);
     let [last, row] = ['', 0];
     let next = await faces.next();
     let found = 0;
@@ -65,6 +65,7 @@ export async function* people(spool: Spool, { counts, model }: Manifest): AsyncG
     if (found !== counts.identities || row !== counts.faces)
       throw invalid(`${found} identities and ${row} faces are not what the manifest counts`);
   } finally {
+    await faces.return(undefined);
     await embeddings.close();
   }
 }

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Member } from './format.ts';
+import type { ImageMember, Member } from './format.ts';
 
 /** A folder of this process and this user alone, for the members of one bundle. */
 export interface Spool {
   readonly directory: string;
-  path(member: Member): string;
-  create(member: Member): Promise<MemberFile>;
+  path(member: Member | ImageMember): string;
+  create(member: Member | ImageMember): Promise<MemberFile>;
   /** Removes it with all that lies in it. */
   remove(): Promise<void>;
 }
@@ -27,7 +27,8 @@ export interface MemberFile {
 export async function openSpool(): Promise<Spool> {
   const directory = await mkdtemp(join(tmpdir(), 'facegraph-bundle-'));
   await chmod(directory, 0o700);
-  const path = (member: Member) => join(directory, member);
+  await mkdir(join(directory, 'images'));
+  const path: Spool['path'] = (member) => join(directory, member);
   const writing = new Set<Awaited<ReturnType<typeof open>>>();
   return {
     directory,

@@ -1,7 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { Header } from 'tar';
-import { Checksums, invalid, MAX_LINE, Manifest, MEMBERS, type Member, parseAs } from './format.ts';
+import {
+  Checksums,
+  type ImageMember,
+  invalid,
+  MAX_IMAGE,
+  MAX_LINE,
+  Manifest,
+  MEMBERS,
+  type Member,
+  parseAs,
+} from './format.ts';
 import type { Spool } from './spool.ts';
+
+/** What an archive had in it; the members lie in the spool. */
+export interface Unpacked {
+  readonly manifest: Manifest;
+  /** The sha256 of each photograph, ascending. */
+  readonly images: readonly string[];
+}
 
 /** Pulls bytes out of a stream. */
 interface Bytes {
@@ -17,17 +34,31 @@ const BLOCK = 512;
  * @throws FacegraphError `BundleInvalid` for an archive that is broken or cut short, and for members
  *   that are missing, in another order, of a size that cannot be, or not as their checksums say.
  */
-export async function unpack(source: AsyncIterable<Uint8Array>, spool: Spool): Promise<Manifest> {
+export async function unpack(source: AsyncIterable<Uint8Array>, spool: Spool): Promise<Unpacked> {
   const bytes = pull(source);
   const sums = new Map<string, string>();
   let manifest: Manifest | undefined;
-  for (const member of MEMBERS) {
-    const size = await nextSize(bytes, member);
-    if (!mayHave(member, size, manifest)) throw invalid(`${member} cannot have ${size} bytes`);
+  const images: string[] = [];
+  const keep = async (member: Member | ImageMember, size: number) => {
     const file = await spool.create(member);
     await bytes.pass(size, (piece) => file.write(piece));
-    sums.set(member, await file.end());
     await bytes.pass(-size & (BLOCK - 1), () => undefined);
+    return file.end();
+  };
+  for (const member of MEMBERS) {
+    if (member === 'checksums.json')
+      for (let left = manifest!.counts.images; left > 0; left--) {
+        const { path, size } = await nextHeader(bytes, 'a photograph');
+        const hash = imageHash(path, images.at(-1));
+        if (!(size <= MAX_IMAGE)) throw invalid(`${path} cannot have ${size} bytes`);
+        if ((await keep(`images/${hash}`, size)) !== hash)
+          throw invalid(`${path} is not what its name says`);
+        images.push(hash);
+      }
+    const { path, size } = await nextHeader(bytes, member);
+    if (path !== member) throw invalid(`${JSON.stringify(path)} is where ${member} should be`);
+    if (!mayHave(member, size, manifest)) throw invalid(`${member} cannot have ${size} bytes`);
+    sums.set(member, await keep(member, size));
     if (member === 'manifest.json')
       manifest = parseAs(Manifest, await readFile(spool.path(member), 'utf8'), member);
   }
@@ -35,12 +66,19 @@ export async function unpack(source: AsyncIterable<Uint8Array>, spool: Spool): P
   const checksums = parseAs(Checksums, await readFile(spool.path(name), 'utf8'), name);
   for (const [member, sum] of Object.entries(checksums))
     if (sums.get(member) !== sum) throw invalid(`${member} is not what its checksum says`);
-  return manifest!;
+  return { manifest: manifest!, images };
+}
+
+function imageHash(path: string, before = ''): string {
+  const [, hash] = /^images\/([0-9a-f]{64})$/.exec(path) ?? [];
+  if (!hash) throw invalid(`${JSON.stringify(path)} is where a photograph should be`);
+  if (hash <= before) throw invalid(`${path} is not in order`);
+  return hash;
 }
 
 // Only the decoding of headers is the library's: its parser unpacks whatever is compressed, and keeps
 // in memory what follows the end.
-async function nextSize(bytes: Bytes, member: Member): Promise<number> {
+async function nextHeader(bytes: Bytes, wanted: string): Promise<{ path: string; size: number }> {
   const block = Buffer.alloc(BLOCK);
   let at = 0;
   await bytes.pass(BLOCK, (piece) => {
@@ -48,11 +86,12 @@ async function nextSize(bytes: Bytes, member: Member): Promise<number> {
     at += piece.length;
   });
   const header = decoded(block);
-  if (!header?.cksumValid) throw invalid(`there is no tar header where ${member} should be`);
-  const { path, type, size = 0 } = header;
-  if (path !== member || (type !== 'File' && type !== 'OldFile'))
-    throw invalid(`${JSON.stringify(path)} (${type}) is where ${member} should be`);
-  return size;
+  if (!header?.cksumValid) throw invalid(`there is no tar header where ${wanted} should be`);
+  const { path = '', type, size = 0 } = header;
+  if (type !== 'File' && type !== 'OldFile')
+    throw invalid(`${JSON.stringify(path)} (${type}) is where ${wanted} should be`);
+  if (!(Number.isSafeInteger(size) && size >= 0)) throw invalid(`${path} has no size that can be`);
+  return { path, size };
 }
 
 function decoded(block: Buffer): Header | undefined {
@@ -65,7 +104,6 @@ function decoded(block: Buffer): Header | undefined {
 }
 
 function mayHave(member: Member, size: number, manifest?: Manifest): boolean {
-  if (!(Number.isSafeInteger(size) && size >= 0)) return false;
   const { identities = 0, faces = 0 } = manifest?.counts ?? {};
   if (member === 'embeddings.f16') return size === faces * (manifest?.model.dimensions ?? 0) * 2;
   if (member === 'identities.jsonl') return size <= identities * MAX_LINE;

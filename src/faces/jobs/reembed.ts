@@ -44,16 +44,26 @@ export async function reembed(
     const state = { in: [...ACTIVE] };
     if (await tx.job.findFirst({ where: { galleryId, kind: 'REEMBED', state } }))
       throw new FacegraphError('InvalidInput', 'the gallery is being embedded anew already');
-    if (!input.dropFacesWithoutImage) await expectImages(tx, galleryId);
-    const total = await tx.face.count({ where: { galleryId } });
-    const job = await tx.job.create({
-      data: { kind: 'REEMBED', state: 'QUEUED', galleryId, keyId, total, input: { ...input } },
-    });
-    await announceJob(tx, job.id);
-    return { id: job.id };
+    return queueReembedding(tx, galleryId, keyId, input);
   });
   jobs.wake();
   return made;
+}
+
+/** Makes such a job in a transaction that has the gallery to itself. @throws FacegraphError `ImagesMissing`. */
+export async function queueReembedding(
+  tx: Prisma.TransactionClient,
+  galleryId: string,
+  keyId: string,
+  input: ReembedInput,
+): Promise<{ id: string }> {
+  if (!input.dropFacesWithoutImage) await expectImages(tx, galleryId);
+  const total = await tx.face.count({ where: { galleryId } });
+  const job = await tx.job.create({
+    data: { kind: 'REEMBED', state: 'QUEUED', galleryId, keyId, total, input: { ...input } },
+  });
+  await announceJob(tx, job.id);
+  return { id: job.id };
 }
 
 /**
