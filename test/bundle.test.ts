@@ -95,7 +95,8 @@ describe('gallery bundle', () => {
       gallery: ['model', 'version'],
       identity: ['galleryId', 'template'],
       // Jobs do not travel.
-      face: ['galleryId', 'jobId'],
+      // How far apart it is follows from the embeddings.
+      face: ['galleryId', 'jobId', 'apart'],
     };
     const names = (shape: object, more: string[]) => [...Object.keys(shape), ...more].sort();
     expect(Object.keys(Prisma.GalleryScalarFieldEnum).sort()).toEqual(

@@ -4,7 +4,7 @@ import { detectOptions } from './arguments.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import { IMAGE_FAILURES } from './failures.ts';
 import { ImageInput, readImage } from './image.ts';
-import { DetectedFace, indexed } from './picture.ts';
+import { DetectedFace, indexed, shownIn } from './picture.ts';
 
 /** How hard to look for faces. */
 const DetectOptions = builder.inputType('DetectOptions', {
@@ -38,7 +38,7 @@ const Detection = builder
       faces: t.field({
         type: [DetectedFace],
         description: 'Most confident first; empty when there is none.',
-        resolve: ({ faces, upload }, _args, context) => indexed(faces, upload, context),
+        resolve: ({ faces, upload }, _args, context) => indexed(faces, shownIn(upload), context),
       }),
     }),
   });

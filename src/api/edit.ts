@@ -5,12 +5,14 @@ import {
   type Receiver,
   reassignFace,
   splitIdentity,
+  unassignFaces,
 } from '../faces/gallery/edits.ts';
 import type { Snapshot } from '../faces/gallery/snapshot.ts';
 import { visible } from '../faces/gallery/store.ts';
 import { undoEdit } from '../faces/gallery/undoEdit.ts';
 import type { Edit, Identity } from '../generated/prisma/client.ts';
 import { EditKind } from '../generated/prisma/enums.ts';
+import { within } from './arguments.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { FaceNode } from './face.ts';
@@ -25,6 +27,7 @@ const Kind = builder.enumType('EditKind', {
     REASSIGN: { value: EditKind.REASSIGN, description: 'Gave a face to another person.' },
     MERGE: { value: EditKind.MERGE, description: 'Made two people one.' },
     SPLIT: { value: EditKind.SPLIT, description: 'Made somebody new of some faces of a person.' },
+    UNASSIGN: { value: EditKind.UNASSIGN, description: "Made faces of a person nobody's." },
   },
 });
 
@@ -43,8 +46,9 @@ export const EditNode = builder.prismaNode('Edit', {
       resolve: ({ fromId: id }) => (id === null ? null : { type: 'Identity', id }),
     }),
     to: t.globalID({
-      description: 'Id of the identity that got the faces.',
-      resolve: ({ toId: id }) => ({ type: 'Identity', id }),
+      nullable: true,
+      description: "Id of the identity that got the faces; null: they are nobody's.",
+      resolve: ({ toId: id }) => (id === null ? null : { type: 'Identity', id }),
     }),
     faces: t.globalIDList({
       description: 'Ids of the faces.',
@@ -81,6 +85,18 @@ const EditedIdentity = builder
       }),
     }),
   });
+
+const UnassignedFaces = builder.objectRef<readonly string[]>('UnassignedFaces').implement({
+  description: "What became nobody's.",
+  fields: (t) => ({
+    edits: t.prismaField({
+      type: ['Edit'],
+      description: 'One for each person: `undoEdit` takes its id.',
+      resolve: (query, ids, _args, { db }) =>
+        db.edit.findMany({ ...query, where: { id: { in: [...ids] } }, orderBy: { id: 'asc' } }),
+    }),
+  }),
+});
 
 const FaceReceiver = builder.inputType('FaceReceiver', {
   description: 'Whom a face is given to, by one of the two.',
@@ -179,6 +195,32 @@ builder.mutationFields((t) => ({
           ),
         ),
       ),
+  }),
+  unassignFaces: t.field({
+    type: UnassignedFaces,
+    description:
+      "Takes faces from their people without deleting them: they become nobody's, and `identify` does not find them. `undoEdit` brings them back. Scope `gallery:write`.",
+    authScopes: { galleryWrite: true },
+    errors: {
+      types: [failures.FaceNotFound, failures.InvalidInput, failures.IdempotencyKeyReused],
+    },
+    args: {
+      faces: t.arg.globalIDList({
+        required: true,
+        for: [FaceNode],
+        description: 'Faces of people of one gallery, 1 to 1000.',
+      }),
+      ...IDEMPOTENCY,
+    },
+    resolve: async (_root, args, context) => {
+      within('number of faces', args.faces.length, 1, 1000);
+      const ids = args.faces.map(({ id }) => id);
+      const { edits } = await once(context, 'unassignFaces', args, (service) =>
+        unassignFaces(service, ids),
+      );
+      const where = { id: { in: [...edits] }, gallery: visible(context) };
+      return still((await context.db.edit.count({ where })) === edits.length ? edits : null);
+    },
   }),
   undoEdit: t.prismaField({
     type: 'Edit',

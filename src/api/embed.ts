@@ -39,7 +39,7 @@ const Embeddings = builder.objectRef<Embedded>('Embeddings').implement({
       type: [EmbeddedFace],
       description: 'Every face of the image, most confident first.',
       resolve: ({ faces, probe }, _args, context) => {
-        const places = indexed(probe.faces, probe.upload, context);
+        const places = indexed(probe.faces, probe, context);
         return faces.map((embedded, i) => ({ ...embedded, face: places[i] }));
       },
     }),

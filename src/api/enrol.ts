@@ -1,5 +1,10 @@
 import { FacegraphError } from '../errors.ts';
-import { type Enrolment, enrolFaces } from '../faces/gallery/enrol.ts';
+import {
+  type Enrolment,
+  enrolFaces,
+  type Rehearsed,
+  rehearseEnrolment,
+} from '../faces/gallery/enrol.ts';
 import { visible } from '../faces/gallery/store.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import * as failures from './failures.ts';
@@ -8,7 +13,9 @@ import { IDEMPOTENCY, once, still } from './idempotency.ts';
 import { IdentityNode } from './identity.ts';
 import { ImageInput, readFace, shownBy } from './image.ts';
 import { personFields } from './person.ts';
-import { BoxInput, boxOf } from './picture.ts';
+import { BoxInput, boxOf, DetectedFace, indexed } from './picture.ts';
+import { QualityRefusalType } from './quality.ts';
+import { QUALITY_FAILURES } from './qualityFailures.ts';
 
 const NewIdentity = builder.inputType('NewIdentity', {
   description: 'A person to be entered into a gallery.',
@@ -51,9 +58,64 @@ const ENROL_ARGS = builder.args((t) => ({
     defaultValue: false,
     description: 'Also enrol a face of which the gallery has all but the same.',
   }),
+  dryRun: t.boolean({
+    required: true,
+    defaultValue: false,
+    description:
+      'Measures and compares the faces and answers a `DryRun`; nothing is stored. Idempotency keys are left alone.',
+  }),
 }));
 
+const RehearsedFace = builder.objectRef<Rehearsed>('RehearsedFace').implement({
+  description: 'What would become of a face.',
+  fields: (t) => ({
+    face: t.field({
+      type: DetectedFace,
+      description: 'Where it is, and its quality.',
+      resolve: ({ probe, face }, _args, context) =>
+        indexed(probe.faces, probe, context)[probe.faces.indexOf(face)],
+    }),
+    refusals: t.field({
+      type: [QualityRefusalType],
+      description:
+        'Every limit of the gallery that it breaks; of these an enrolment answers the first. Empty: it is good enough.',
+      resolve: ({ refusals }) => [...refusals],
+    }),
+    similar: t.prismaField({
+      type: 'Face',
+      nullable: true,
+      description:
+        'The face of the gallery that is all but the same, which an enrolment answers as `DuplicateFace` unless `allowSimilar`.',
+      resolve: (query, { similar }, _args, { db }) =>
+        similar ? db.face.findUnique({ ...query, where: { id: similar.faceId } }) : null,
+    }),
+  }),
+});
+
+// The plugin makes unions of one success and of errors. So the other success comes as an error, too.
+class DryRun extends Error {
+  readonly faces: readonly Rehearsed[];
+
+  constructor(faces: readonly Rehearsed[]) {
+    super('a dry run');
+    this.faces = faces;
+  }
+}
+builder.objectType(DryRun, {
+  name: 'DryRun',
+  description: 'What an enrolment would come to. Nothing was stored.',
+  fields: (t) => ({
+    faces: t.field({
+      type: [RehearsedFace],
+      description: 'In the order of the call.',
+      resolve: ({ faces }) => [...faces],
+    }),
+  }),
+});
+
 const ENROL_FAILURES = [
+  DryRun,
+  ...QUALITY_FAILURES,
   failures.NoFaceFound,
   failures.MultipleFacesFound,
   failures.DuplicateFace,
@@ -99,6 +161,7 @@ builder.mutationFields((t) => ({
     resolve: async (query, _root, { image, ...args }, context) => {
       const enrolments = [enrolmentOf(args)];
       const upload = await readFace(image, context);
+      if (args.dryRun) throw new DryRun(await rehearseEnrolment(context, upload, enrolments));
       const request = { ...args, image: shownBy(upload) };
       const [{ id }] = await once(context, 'enrolFace', request, (service) =>
         enrolFaces(service, upload, enrolments, args),
@@ -122,6 +185,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { image, ...args }, context) => {
       const enrolments = args.faces.map(enrolmentOf);
       const upload = await readFace(image, context);
+      if (args.dryRun) throw new DryRun(await rehearseEnrolment(context, upload, enrolments));
       const request = { ...args, image: shownBy(upload) };
       const enrolled = await once(context, 'enrolFaces', request, (service) =>
         enrolFaces(service, upload, enrolments, args),

@@ -1,9 +1,12 @@
-import { landmarksFromValues } from '../faces/gallery/faceRow.ts';
+import { landmarksFromValues, qualityFromRow } from '../faces/gallery/faceRow.ts';
 import { deleteFace } from '../faces/gallery/galleries.ts';
+import { qualityLimits } from '../faces/gallery/settings.ts';
 import { visible } from '../faces/gallery/store.ts';
+import { refusalsOf } from '../faces/quality/limits.ts';
 import { builder } from './builder.ts';
 import * as failures from './failures.ts';
 import { Box, Landmarks } from './picture.ts';
+import { Quality, QualityRefusalType } from './quality.ts';
 
 /** An enrolled face. */
 export const FaceNode = builder.prismaNode('Face', {
@@ -26,6 +29,22 @@ export const FaceNode = builder.prismaNode('Face', {
     }),
     confidence: t.exposeFloat('confidence', {
       description: 'Probability that this is a face, 0 to 1.',
+    }),
+    quality: t.field({
+      type: Quality,
+      nullable: true,
+      description:
+        'How well it can be recognised, measured when it was enrolled; null for a face that was enrolled before this was measured.',
+      resolve: (face) => qualityFromRow(face),
+    }),
+    refusals: t.field({
+      type: [QualityRefusalType],
+      select: { gallery: true },
+      description: 'Every limit of the gallery that its quality breaks; empty where it has none.',
+      resolve: (face) => {
+        const quality = qualityFromRow(face);
+        return quality ? refusalsOf(quality, qualityLimits(face.gallery)) : [];
+      },
     }),
     imageHash: t.exposeString('imageHash'),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was enrolled.' }),

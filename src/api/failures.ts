@@ -2,10 +2,10 @@ import type { Face } from '../engine/face.ts';
 import { type ErrorCode, FacegraphError } from '../errors.ts';
 import type { Upload } from '../faces/search/probe.ts';
 import { builder } from './builder.ts';
-import { DetectedFace, indexed } from './picture.ts';
+import { DetectedFace, indexed, shownIn } from './picture.ts';
 
 /** What every failure offers to a client that does not know its type. */
-const Failure = builder.interfaceRef<FacegraphError>('Failure').implement({
+export const Failure = builder.interfaceRef<FacegraphError>('Failure').implement({
   description: 'An expected failure that the client can act on. `__typename` says which.',
   fields: (t) => ({
     message: t.exposeString('message', { description: 'One line for people.' }),
@@ -14,7 +14,7 @@ const Failure = builder.interfaceRef<FacegraphError>('Failure').implement({
 
 // The domain throws one class with a code; the errors plugin tells classes apart. So each GraphQL
 // type gets a class whose instances are the errors of its code.
-function withCode(code: ErrorCode) {
+export function withCode(code: ErrorCode) {
   return class extends FacegraphError {
     static override [Symbol.hasInstance](error: unknown): boolean {
       return error instanceof FacegraphError && error.code === code;
@@ -131,7 +131,7 @@ builder.objectType(MultipleFacesFound, {
       type: [DetectedFace],
       description: 'The faces found, in the order that their indexes count.',
       resolve: ({ details: { faces, upload } }, _args, context) =>
-        indexed(faces as readonly Face[], upload as Upload | null, context),
+        indexed(faces as readonly Face[], shownIn(upload as Upload), context),
     }),
   }),
 });

@@ -13,6 +13,7 @@ import {
 } from './failures.ts';
 import { IDEMPOTENCY, once, still } from './idempotency.ts';
 import { IdentityFilter } from './person.ts';
+import { limitsOf, QualityLimits, QualityLimitsInput } from './quality.ts';
 
 /** How a client names a gallery. */
 export const GalleryBy = builder.inputType('GalleryBy', {
@@ -41,6 +42,11 @@ export const GalleryNode = builder.prismaNode('Gallery', {
     threshold: t.exposeFloat('threshold', { nullable: true }),
     keepImages: t.exposeBoolean('keepImages'),
     retentionDays: t.exposeInt('retentionDays', { nullable: true }),
+    quality: t.field({
+      type: QualityLimits,
+      description: 'What a face must reach to be enrolled.',
+      resolve: ({ qualityLimits }) => limitsOf(qualityLimits),
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     faceCount: t.int({
       description: 'Faces that `identify` compares with.',
@@ -160,6 +166,10 @@ builder.mutationFields((t) => ({
         description:
           'Faces are deleted so many days after their enrolment, 1 to 36,500; never when absent.',
       }),
+      quality: t.arg({
+        type: QualityLimitsInput,
+        description: 'What a face must reach to be enrolled; the standard when absent.',
+      }),
       ...IDEMPOTENCY,
     },
     resolve: async (query, _root, args, context) => {
@@ -189,13 +199,19 @@ builder.mutationFields((t) => ({
         description:
           'Faces are deleted so many days after their enrolment, within the hour, those enrolled before too; null: never.',
       }),
+      quality: t.arg({
+        type: QualityLimitsInput,
+        description:
+          'What a face must reach to be enrolled from now on; null: the standard. `galleryHealth` finds the faces that do not.',
+      }),
     },
     resolve: async (query, _root, { id: { id }, ...args }, context) => {
-      const { name, threshold, keepImages, retentionDays } = args;
+      const { name, threshold, keepImages, retentionDays, quality } = args;
       await updateGallery(context, id, {
         name: name ?? undefined,
         keepImages: keepImages ?? undefined,
         retentionDays,
+        quality,
         threshold: threshold === null ? null : cosineThreshold(threshold),
       });
       return context.db.gallery.findUniqueOrThrow({ ...query, where: { id } });

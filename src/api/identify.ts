@@ -77,7 +77,7 @@ const Identification = builder.objectRef<PeopleIdentified>('Identification').imp
       type: [IdentifiedFace],
       description: 'Every face of the image, most confident first.',
       resolve: ({ faces, probe }, _args, context) => {
-        const places = indexed(probe.faces, probe.upload, context);
+        const places = indexed(probe.faces, probe, context);
         return faces.map((found, i) => ({ ...found, face: places[i] }));
       },
     }),

@@ -66,6 +66,10 @@ export const JobNode = builder.prismaNode('Job', {
     kind: t.expose('kind', { type: Kind, description: 'What it does.' }),
     state: t.expose('state', { type: State, description: 'How far it is.' }),
     gallery: t.relation('gallery', { description: 'The gallery it works on.' }),
+    dryRun: t.boolean({
+      description: 'Whether it only looks, and stores nothing.',
+      resolve: ({ input }) => (input as { dryRun?: boolean }).dryRun ?? false,
+    }),
     total: t.exposeInt('total'),
     done: t.exposeInt('done'),
     refused: t.exposeInt('refused', {

@@ -62,14 +62,24 @@ builder.mutationField('enrolInBulk', (t) =>
         description:
           'Stores every face of every photograph as nobody’s, whatever the source says of people; `cluster` proposes people out of them.',
       }),
+      dryRun: t.arg.boolean({
+        required: true,
+        defaultValue: false,
+        description:
+          'Looks at every photograph and refuses what an enrolment would, item by item, but stores no face and no person. Two photographs of the job are not compared with each other.',
+      }),
       ...IDEMPOTENCY,
     },
     resolve: async (query, _root, { source, ...args }, context) => {
-      const { gallery, allowSimilar, unknown } = args;
+      const { gallery, allowSimilar, unknown, dryRun } = args;
       const read = await readSource(source);
       const request = { ...args, source: shown(read) };
       const { id } = await once(context, 'enrolInBulk', request, (service) =>
-        enrolInBulk(service, context.key!.id, galleryBy(gallery), read, { allowSimilar, unknown }),
+        enrolInBulk(service, context.key!.id, galleryBy(gallery), read, {
+          allowSimilar,
+          unknown,
+          dryRun,
+        }),
       );
       return still(await context.db.job.findUnique({ ...query, where: { id } }));
     },

@@ -1,13 +1,16 @@
 import type { Face, Landmarks as LandmarksShape, Point as PointShape } from '../engine/face.ts';
 import { FacegraphError } from '../errors.ts';
-import type { Upload } from '../faces/search/probe.ts';
+import type { Quality as QualityShape } from '../faces/quality/quality.ts';
+import { measureProbe, type Probe, type Upload } from '../faces/search/probe.ts';
 import { keepFace, type Token } from '../faces/search/tokens.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
+import { Quality } from './quality.ts';
 
 /** A face of an uploaded image and its place in the answer. */
 export interface IndexedFace extends Face {
   readonly index: number;
+  readonly quality: () => QualityShape;
   /** Keeps the face for later calls, once; null when it cannot be. */
   readonly token: () => Promise<Token | null>;
 }
@@ -82,6 +85,11 @@ export const DetectedFace = builder.objectRef<IndexedFace>('DetectedFace').imple
     confidence: t.exposeFloat('confidence', {
       description: 'Probability that this is a face, 0 to 1.',
     }),
+    quality: t.field({
+      type: Quality,
+      description: 'How well it can be recognised, and enrolled.',
+      resolve: ({ quality }) => quality(),
+    }),
     token: t.string({
       nullable: true,
       description:
@@ -97,21 +105,28 @@ export const DetectedFace = builder.objectRef<IndexedFace>('DetectedFace').imple
   }),
 });
 
-/**
- * The faces of an answer with their places in it.
- * @param upload the photograph they are in; null for a face that came by a token.
- */
+/** Where faces are to be seen. */
+type Shown = Pick<Probe, 'image' | 'origin' | 'upload'>;
+
+/** A whole photograph, to look at its faces. */
+export function shownIn(upload: Upload): Shown {
+  return { image: upload.image, origin: [0, 0], upload };
+}
+
+/** The faces of an answer with their places in it; one that came by a token gets none itself. */
 export function indexed(
   faces: readonly Face[],
-  upload: Upload | null,
+  shown: Shown,
   { db, key }: Pick<Context, 'db' | 'key'>,
 ): IndexedFace[] {
   return faces.map((face, index) => {
     let kept: Promise<Token | null> | undefined;
     const token = () => {
+      const { upload } = shown;
       kept ??= upload && key ? keepFace(db, key.id, upload, face) : Promise.resolve(null);
       return kept;
     };
-    return { ...face, index, token };
+    const quality = () => measureProbe(shown, [face])[0];
+    return { ...face, index, quality, token };
   });
 }

@@ -16,6 +16,7 @@ import './cluster.ts';
 import './apiKey.ts';
 import './enrol.ts';
 import './edit.ts';
+import './galleryHealth.ts';
 import './erasure.ts';
 import './models.ts';
 import './health.ts';

@@ -117,7 +117,7 @@ builder.queryFields((t) => ({
 // The pairs are sorted by distance; an index says where a face stands in the answer of `detect`.
 function indexedPairs({ pairs, a, b }: ProbesVerified, context: Context): IndexedPair[] {
   const [left, right] = [a, b].map((probe) => {
-    const all = probe ? indexed(probe.faces, probe.upload, context) : [];
+    const all = probe ? indexed(probe.faces, probe, context) : [];
     return new Map(probe?.faces.map((face, i) => [face, all[i]]));
   });
   return pairs.map((pair) => ({

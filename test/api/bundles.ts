@@ -104,6 +104,10 @@ export async function contentOf({ client: db }: Pick<Database, 'client'>, id: st
       omit: { template: true },
       orderBy: { id: 'asc' },
     }),
-    faces: await db.face.findMany({ where: { galleryId: id }, orderBy: { id: 'asc' } }),
+    faces: await db.face.findMany({
+      where: { galleryId: id },
+      omit: { apart: true },
+      orderBy: { id: 'asc' },
+    }),
   };
 }

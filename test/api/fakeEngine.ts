@@ -27,12 +27,19 @@ export type Colour = readonly [r: number, g: number, b: number];
 const TILE = 64;
 const GREY = 128;
 
-/** The bytes of a PNG that shows these faces side by side. */
+/**
+ * The bytes of a PNG that shows these faces side by side. Below the top row, which has the colour, lies a
+ * pattern of grey, so that a face has detail and light as those of people do.
+ */
 export function picture(...colours: readonly Colour[]): Uint8Array<ArrayBuffer> {
   const width = TILE * Math.max(colours.length, 1);
   const data = new Uint8Array(width * TILE * 3).fill(GREY);
-  for (let i = 0; i < width * TILE; i++)
-    data.set(colours[Math.floor((i % width) / TILE)] ?? [GREY, GREY, GREY], i * 3);
+  for (let i = 0; i < width * TILE; i++) {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    const colour = colours[Math.floor(x / TILE)];
+    const light = GREY + 50 * Math.sin(x) * Math.sin(y);
+    if (colour) data.set(y === 0 ? colour : [light, light, light], i * 3);
+  }
   return new Uint8Array(encodePng({ width, height: TILE, data }));
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { FacegraphError } from '../../errors.ts';
 import { MAX_LABELS } from '../gallery/person.ts';
 import { MAX_DAYS } from '../gallery/settings.ts';
+import { LIMIT_NAMES, LIMITS } from '../quality/limits.ts';
 
 /** The files of a bundle in the order they lie in the archive. docs/bundle.md is the specification. */
 export const MEMBERS = [
@@ -36,6 +37,20 @@ const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is no sha256');
 const Moment = z.iso.datetime({ precision: 3 });
 const Count = z.int().min(0).max(MAX_COUNT);
 
+const Limits = z.strictObject(
+  Object.fromEntries(
+    LIMIT_NAMES.map((name) => {
+      const [from, to] = LIMITS[name].range;
+      return [name, z.number().min(from).max(to).optional()];
+    }),
+  ),
+);
+const MEASURES = [...new Set(LIMIT_NAMES.map((name): string => LIMITS[name].measure))].filter(
+  (measure) => measure !== 'confidence',
+);
+// Absent in bundles from before faces were measured.
+const Measure = z.number().nullable().default(null);
+
 /** The gallery's own fields: columns of the table by their names. */
 export const GalleryFields = z.strictObject({
   id: Id,
@@ -43,6 +58,8 @@ export const GalleryFields = z.strictObject({
   threshold: z.number().min(0).max(2).nullable(),
   keepImages: z.boolean(),
   retentionDays: z.int().min(1).max(MAX_DAYS).nullable(),
+  /** Those that are not the standard. Absent in bundles from before there were any. */
+  qualityLimits: Limits.nullable().default(null),
   createdAt: Moment,
 });
 
@@ -60,16 +77,29 @@ export const IdentityLine = z.strictObject({
 });
 
 /** A line of faces.jsonl: columns of the table by their names. */
-export const FaceLine = z.strictObject({
-  id: Id,
-  /** Null: nobody's yet. */
-  identityId: Id.nullable(),
-  box: z.array(z.int32()).length(4),
-  landmarks: z.array(z.number()).length(10),
-  confidence: z.number().min(0).max(1),
-  imageHash: Sha256,
-  createdAt: Moment,
-});
+export const FaceLine = z
+  .strictObject({
+    id: Id,
+    /** Null: nobody's yet. */
+    identityId: Id.nullable(),
+    box: z.array(z.int32()).length(4),
+    landmarks: z.array(z.number()).length(10),
+    confidence: z.number().min(0).max(1),
+    imageHash: Sha256,
+    score: Measure,
+    size: z.int32().nullable().default(null),
+    sharpness: Measure,
+    yaw: Measure,
+    pitch: Measure,
+    roll: Measure,
+    brightness: Measure,
+    contrast: Measure,
+    dark: Measure,
+    bright: Measure,
+    outside: z.int().min(0).max(5).nullable().default(null),
+    createdAt: Moment,
+  })
+  .refine(measuredWhole, 'has only some of the measures');
 
 export const Manifest = z.strictObject({
   format: z.literal('facegraph-gallery'),
@@ -97,6 +127,11 @@ export type Manifest = z.infer<typeof Manifest>;
 export type Checksums = z.infer<typeof Checksums>;
 export type IdentityLine = z.infer<typeof IdentityLine>;
 export type FaceLine = z.infer<typeof FaceLine>;
+
+function measuredWhole(face: object): boolean {
+  const measures = Object.entries(face).filter(([name]) => MEASURES.includes(name));
+  return new Set(measures.map(([, value]) => value === null)).size === 1;
+}
 
 /**
  * Reads JSON of a known shape.

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { v7 as uuid } from 'uuid';
 import { readRecord } from '../../engine/weights/record.ts';
 import { FacegraphError } from '../../errors.ts';
-import type { Gallery, Prisma } from '../../generated/prisma/client.ts';
+import { type Gallery, Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
 import { enterGallery } from '../gallery/changes.ts';
 import type { Service } from '../gallery/galleries.ts';
 import { keepImage } from '../gallery/images.ts';
-import { outlierThreshold, template } from '../gallery/template.ts';
+import { apartness, outlierThreshold, template } from '../gallery/template.ts';
 import { named } from '../gallery/text.ts';
 import { toBytes } from '../gallery/vector.ts';
 import { queueReembedding } from '../jobs/reembed.ts';
@@ -67,6 +67,7 @@ export async function importBundle(
     const idOf = newIds ? () => uuid() : (id: string) => id;
     const data = {
       ...manifest.gallery,
+      qualityLimits: manifest.gallery.qualityLimits ?? Prisma.DbNull,
       id: idOf(manifest.gallery.id),
       name: named(name ?? manifest.gallery.name),
       model: manifest.model.name,
@@ -150,11 +151,11 @@ async function insert(
   const embeddings: Prisma.EmbeddingCreateManyInput[] = [];
   for (const person of page) {
     const identityId = person.identity && idOf(person.identity.id);
+    let apart: readonly (number | null)[] = [];
     if (person.identity && identityId) {
-      const made = template(
-        person.faces.map(({ embedding }) => embedding),
-        outlierThreshold(gallery),
-      );
+      const theirs = person.faces.map(({ embedding }) => embedding);
+      const made = template(theirs, outlierThreshold(gallery));
+      apart = apartness(theirs, outlierThreshold(gallery));
       identities.push({
         ...person.identity,
         id: identityId,
@@ -162,9 +163,9 @@ async function insert(
         template: made ? toBytes(made) : null,
       });
     }
-    for (const { face, embedding } of person.faces) {
+    for (const [i, { face, embedding }] of person.faces.entries()) {
       const faceId = idOf(face.id);
-      faces.push({ ...face, id: faceId, identityId, galleryId });
+      faces.push({ ...face, id: faceId, identityId, galleryId, apart: apart[i] });
       embeddings.push({ faceId, model, vector: toBytes(embedding) });
     }
   }

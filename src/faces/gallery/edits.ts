@@ -21,7 +21,8 @@ interface Move {
   readonly kind: EditKind;
   /** Null: the faces were nobody's. */
   readonly fromId: string | null;
-  readonly toId: string;
+  /** Null: they became nobody's. */
+  readonly toId: string | null;
   readonly faceIds: readonly string[];
   readonly removed?: Snapshot;
   readonly made?: Snapshot;
@@ -48,13 +49,14 @@ export async function reassignFace(
     if (toId === fromId)
       throw new FacegraphError('InvalidInput', 'the face is of this identity already');
     await tx.face.update({ where: { id: faceId }, data: { identityId: toId } });
-    return record(tx, touched, galleryId, {
+    const edit = await record(tx, touched, galleryId, {
       kind: 'REASSIGN',
       fromId,
       toId,
       faceIds: [faceId],
       made: 'new' in to ? snapshot(receiver) : undefined,
     });
+    return { edit, identity: toId };
   });
 }
 
@@ -81,7 +83,7 @@ export async function mergeIdentities(
     const labels = after.length > before.length ? { before, after } : undefined;
     if (labels) await tx.identity.update({ where: { id: into }, data: { labels: after } });
     await tx.identity.delete({ where: { id: from } });
-    return record(tx, touched, galleryId, {
+    const edit = await record(tx, touched, galleryId, {
       kind: 'MERGE',
       fromId: from,
       toId: into,
@@ -89,6 +91,7 @@ export async function mergeIdentities(
       removed: snapshot(removed),
       labels,
     });
+    return { edit, identity: into };
   });
 }
 
@@ -119,13 +122,50 @@ export async function splitIdentity(
         'FaceNotFound',
         `${faceIds.length - count} of ${faceIds.length} are no faces of this identity`,
       );
-    return record(tx, touched, galleryId, {
+    const edit = await record(tx, touched, galleryId, {
       kind: 'SPLIT',
       fromId,
       toId: made.id,
       faceIds,
       made: snapshot(made),
     });
+    return { edit, identity: made.id };
+  });
+}
+
+/**
+ * Takes faces from their people without deleting them: they become nobody's, and no search for people
+ * finds them. One edit for each person, in the order of the people's first faces.
+ * @throws FacegraphError `FaceNotFound` when one is of nobody, gone, or of another gallery than the
+ *   first; `InvalidInput`.
+ */
+export async function unassignFaces(
+  service: Service,
+  faces: readonly string[],
+): Promise<{ readonly edits: readonly string[] }> {
+  const faceIds = [...new Set(faces)];
+  if (faceIds.length === 0) throw new FacegraphError('InvalidInput', 'no face to take away');
+  const { galleryId } = await store.findFace(service, faceIds[0]);
+  return changeFaces(service, galleryId, async (tx, touched) => {
+    const rows = await tx.face.findMany({
+      where: { id: { in: faceIds }, galleryId, identityId: { not: null } },
+      select: { id: true, identityId: true },
+    });
+    if (rows.length < faceIds.length)
+      throw new FacegraphError(
+        'FaceNotFound',
+        `${faceIds.length - rows.length} of ${faceIds.length} are faces of nobody in this gallery`,
+      );
+    const owner = new Map(rows.map(({ id, identityId }) => [id, identityId!]));
+    const nobodys = { identityId: null, apart: null };
+    await tx.face.updateMany({ where: { id: { in: faceIds } }, data: nobodys });
+    const edits: string[] = [];
+    for (const fromId of new Set(faceIds.map((id) => owner.get(id)!))) {
+      const theirs = faceIds.filter((id) => owner.get(id) === fromId);
+      const move = { kind: 'UNASSIGN', fromId, toId: null, faceIds: theirs } as const;
+      edits.push(await record(tx, touched, galleryId, move));
+    }
+    return { edits };
   });
 }
 
@@ -142,10 +182,9 @@ async function record(
   touched: Touched,
   galleryId: string,
   { faceIds, ...move }: Move,
-): Promise<Edited> {
+): Promise<string> {
   for (const id of faceIds) touched.faces.add(id);
-  if (move.fromId !== null) touched.identities.add(move.fromId);
-  touched.identities.add(move.toId);
+  for (const id of [move.fromId, move.toId]) if (id !== null) touched.identities.add(id);
   const { id } = await tx.edit.create({ data: { ...move, galleryId, faceIds: [...faceIds] } });
-  return { edit: id, identity: move.toId };
+  return id;
 }

@@ -36,8 +36,11 @@ export async function eraseData(
   identityId: string,
 ): Promise<ErasureCounts> {
   const { ids, names, externalIds } = await aliases(tx, galleryId, identityId);
+  const theirs = {
+    OR: [{ identityId }, { id: { in: await takenAway(tx, galleryId, ids) }, identityId: null }],
+  };
   const faces = await tx.face.findMany({
-    where: { identityId },
+    where: theirs,
     select: { id: true, imageHash: true },
   });
   const faceIds = faces.map(({ id }) => id);
@@ -45,9 +48,9 @@ export async function eraseData(
   const hashes = [...new Set(faces.map(({ imageHash }) => imageHash))];
   const stored = () => tx.storedImage.count({ where: { galleryId, hash: { in: hashes } } });
   const before = await stored();
-  const embeddings = await tx.embedding.deleteMany({ where: { face: { identityId } } });
+  const embeddings = await tx.embedding.deleteMany({ where: { face: theirs } });
   // The database deletes photographs with the last face of each.
-  await tx.face.deleteMany({ where: { identityId } });
+  await tx.face.deleteMany({ where: theirs });
   const images = before - (await stored());
   const tokens = await forgetTokens(tx, hashes);
   const edits = await tx.edit.deleteMany({
@@ -74,6 +77,19 @@ export async function eraseData(
     searchResults,
     idempotencyKeys: idempotencyKeys.count,
   };
+}
+
+// Faces that were taken from a person for their quality are the person's all the same.
+async function takenAway(
+  tx: Prisma.TransactionClient,
+  galleryId: string,
+  ids: string[],
+): Promise<string[]> {
+  const edits = await tx.edit.findMany({
+    where: { galleryId, kind: 'UNASSIGN', undoneAt: null, fromId: { in: ids } },
+    select: { faceIds: true },
+  });
+  return edits.flatMap(({ faceIds }) => faceIds);
 }
 
 // Whoever was merged into the person is the person, and edits still know what they were called.

@@ -1,4 +1,6 @@
 import type { Face, Landmarks, Point } from '../../engine/face.ts';
+import type { Face as Row } from '../../generated/prisma/client.ts';
+import type { Quality } from '../quality/quality.ts';
 
 /** How the database holds where a face is. */
 export interface FaceGeometry {
@@ -25,4 +27,30 @@ export function landmarksFromValues(values: readonly number[]): Landmarks {
 /** The face that the database holds as this row. */
 export function faceFromRow({ box: [x, y, w, h], landmarks, confidence }: FaceGeometry): Face {
   return { box: [x, y, w, h], landmarks: landmarksFromValues(landmarks), confidence };
+}
+
+/** The columns that hold a quality; `confidence` has been there before. */
+export function qualityColumns({ confidence, ...columns }: Quality): Omit<Quality, 'confidence'> {
+  return columns;
+}
+
+/** The quality that the database holds; null for a face that was enrolled before there was one. */
+export function qualityFromRow(row: Row): Quality | null {
+  const { score, size, sharpness, yaw, pitch, roll, confidence } = row;
+  const { brightness, contrast, dark, bright, outside } = row;
+  if (score === null) return null;
+  return {
+    score,
+    size: size!,
+    sharpness: sharpness!,
+    yaw: yaw!,
+    pitch: pitch!,
+    roll: roll!,
+    brightness: brightness!,
+    contrast: contrast!,
+    dark: dark!,
+    bright: bright!,
+    outside: outside!,
+    confidence,
+  };
 }

@@ -28,7 +28,7 @@ export interface Service {
  */
 export async function createGallery(
   service: Service,
-  { name, model, threshold, keepImages, retentionDays }: store.NewGallery,
+  { name, model, threshold, keepImages, retentionDays, quality }: store.NewGallery,
 ): Promise<{ id: string }> {
   const { engine, galleries } = service;
   if (galleries)
@@ -40,6 +40,7 @@ export async function createGallery(
     threshold,
     keepImages,
     retentionDays: retention(retentionDays),
+    quality,
   };
   return transact(service, async (tx) => {
     const { id } = await store.insertGallery(tx, data);

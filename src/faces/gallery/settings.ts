@@ -1,4 +1,6 @@
 import { FacegraphError } from '../../errors.ts';
+import { type Gallery, Prisma } from '../../generated/prisma/client.ts';
+import { checkedLimits, LIMIT_NAMES, type QualityLimits } from '../quality/limits.ts';
 
 /** The longest retention of a gallery, in days. */
 export const MAX_DAYS = 36_500;
@@ -11,4 +13,30 @@ export function retention(days: number | null | undefined): number | null | unde
   if (days != null && !(days >= 1 && days <= MAX_DAYS))
     throw new FacegraphError('InvalidInput', `a retention has 1 to ${MAX_DAYS} days`);
   return days;
+}
+
+/** The limits that a gallery has of its own. */
+export function qualityLimits({ qualityLimits: own }: Pick<Gallery, 'qualityLimits'>) {
+  return own as QualityLimits | null;
+}
+
+/**
+ * How the database holds limits that a client gives: those that are not the standard; undefined unsaid.
+ * @param own what of them holds already and is not said again.
+ * @throws FacegraphError `InvalidInput`.
+ */
+export function limitsColumn(
+  limits: QualityLimits | null | undefined,
+  own: QualityLimits | null = null,
+): Prisma.InputJsonObject | typeof Prisma.DbNull | undefined {
+  if (limits === undefined) return undefined;
+  const all = limits && { ...own, ...defined(checkedLimits(limits)) };
+  const set = LIMIT_NAMES.filter((name) => all?.[name] != null);
+  return set.length === 0
+    ? Prisma.DbNull
+    : Object.fromEntries(set.map((name) => [name, all?.[name] as number]));
+}
+
+function defined(limits: QualityLimits): QualityLimits {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

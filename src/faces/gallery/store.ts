@@ -8,8 +8,11 @@ import type {
   PrismaClient,
 } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
-import { landmarkValues } from './faceRow.ts';
+import type { QualityLimits } from '../quality/limits.ts';
+import type { Quality } from '../quality/quality.ts';
+import { landmarkValues, qualityColumns } from './faceRow.ts';
 import { keepImage } from './images.ts';
+import { limitsColumn } from './settings.ts';
 import { toBytes } from './vector.ts';
 
 /** How a client names a gallery: one of the two. */
@@ -26,6 +29,8 @@ export interface NewGallery {
   readonly keepImages?: boolean;
   /** Days after which a face is deleted; never when null or absent. */
   readonly retentionDays?: number | null;
+  /** What a face must reach; what is absent or null is the standard. */
+  readonly quality?: QualityLimits | null;
 }
 
 /** A person to be entered into a gallery. */
@@ -59,6 +64,8 @@ export interface PersonColumns {
 /** What is kept of one enrolled face. */
 export interface NewFace {
   readonly face: DetectedFace;
+  /** Absent where it was not measured. */
+  readonly quality?: Quality;
   /** SHA-256 of the uploaded file. */
   readonly imageHash: string;
   /** The photograph as it was sent; null when only its face is at hand, by a token. */
@@ -108,9 +115,10 @@ export async function findFace(access: Access, id: string): Promise<Face> {
 /** @throws FacegraphError `NameTaken`. */
 export async function insertGallery(
   db: PrismaClient | Prisma.TransactionClient,
-  data: NewGallery,
+  { quality, ...data }: NewGallery,
 ): Promise<Gallery> {
-  return db.gallery.create({ data }).catch((error) => {
+  const qualityLimits = limitsColumn(quality ?? undefined);
+  return db.gallery.create({ data: { ...data, qualityLimits } }).catch((error) => {
     throw violates(error, 'P2002')
       ? new FacegraphError('NameTaken', `there is a gallery ${data.name} already`)
       : error;
@@ -144,7 +152,7 @@ export async function insertFace(
   tx: Prisma.TransactionClient,
   gallery: Gallery,
   identity: { id: string } | PersonColumns | null,
-  { face, imageHash, bytes, embedding, jobId }: NewFace,
+  { face, quality, imageHash, bytes, embedding, jobId }: NewFace,
 ): Promise<{ id: string; identityId: string | null }> {
   const { id: galleryId, model } = gallery;
   const box = [...face.box];
@@ -167,6 +175,7 @@ export async function insertFace(
         box,
         landmarks: landmarkValues(face),
         confidence: face.confidence,
+        ...(quality && qualityColumns(quality)),
         imageHash,
         jobId,
         embeddings: { create: { model, vector: toBytes(embedding) } },

@@ -17,16 +17,47 @@ export function template(
   threshold: number,
 ): Float32Array | undefined {
   if (embeddings.length === 0) return undefined;
-  const kept = embeddings.length < 3 ? embeddings : withoutOutliers(embeddings, threshold);
-  return mean(kept);
+  return mean(withoutOutliers(embeddings, threshold));
+}
+
+/**
+ * How far each face of a person is from the others: the cosine distance of its embedding from the mean
+ * of those, outliers left out as in a template. Of a face that is nobody else's it is small.
+ * @returns null for an only face.
+ */
+export function apartness(
+  embeddings: readonly Float32Array[],
+  threshold: number,
+): (number | null)[] {
+  if (embeddings.length < 2) return embeddings.map(() => null);
+  const kept = withoutOutliers(embeddings, threshold);
+  const typical = new Set(kept);
+  const [ofKept, ofAll] = [sum(kept), sum(embeddings)];
+  return embeddings.map((embedding) => {
+    // Where it alone is typical, the others are all there is.
+    const alone = kept.length === 1 && typical.has(embedding);
+    const others = alone ? ofAll : ofKept;
+    const itself = alone || typical.has(embedding);
+    const rest = itself ? others.map((value, i) => value - embedding[i]) : others;
+    return cosineDistance(embedding, normalised(rest) ?? embedding);
+  });
 }
 
 /** The mean of at least one L2-normalised embedding, normalised again; of opposites the first. */
 export function mean(embeddings: readonly Float32Array[]): Float32Array {
-  const sum = new Float32Array(embeddings[0].length);
-  for (const embedding of embeddings) for (let i = 0; i < sum.length; i++) sum[i] += embedding[i];
-  const norm = Math.hypot(...sum);
-  return norm > 0 ? sum.map((value) => value / norm) : embeddings[0];
+  return normalised(sum(embeddings)) ?? embeddings[0];
+}
+
+function sum(embeddings: readonly Float32Array[]): Float32Array {
+  const total = new Float32Array(embeddings[0].length);
+  for (const embedding of embeddings)
+    for (let i = 0; i < total.length; i++) total[i] += embedding[i];
+  return total;
+}
+
+function normalised(vector: Float32Array): Float32Array | undefined {
+  const norm = Math.hypot(...vector);
+  return norm > 0 ? vector.map((value) => value / norm) : undefined;
 }
 
 /**
@@ -47,14 +78,18 @@ export async function refreshTemplate(
     where: { model: gallery.model, face: { identityId } },
     orderBy: { faceId: 'asc' },
   });
-  const made = template(
-    rows.map(({ vector }) => fromBytes(vector)),
-    outlierThreshold(gallery),
-  );
+  const embeddings = rows.map(({ vector }) => fromBytes(vector));
+  const threshold = outlierThreshold(gallery);
+  const made = template(embeddings, threshold);
   await tx.identity.updateMany({
     where: { id: identityId },
     data: { template: made ? toBytes(made) : null },
   });
+  await writeApartness(
+    tx,
+    rows.map(({ faceId }) => faceId),
+    apartness(embeddings, threshold),
+  );
 }
 
 /** Writes the templates of everybody in a gallery anew, out of their embeddings by `model`. */
@@ -77,15 +112,24 @@ export async function refreshTemplates(
     const rows = await tx.embedding.findMany({
       where: { model, face: { identityId: { in: people.map(({ id }) => id) } } },
       orderBy: { faceId: 'asc' },
-      select: { vector: true, face: { select: { identityId: true } } },
+      select: { vector: true, faceId: true, face: { select: { identityId: true } } },
     });
-    const vectors = new Map<string, Float32Array[]>();
-    for (const { vector, face } of rows) {
-      const of = vectors.get(face.identityId!) ?? [];
-      vectors.set(face.identityId!, [...of, fromBytes(vector)]);
+    const vectors = new Map<string, { faceIds: string[]; embeddings: Float32Array[] }>();
+    for (const { vector, faceId, face } of rows) {
+      const of = vectors.get(face.identityId!) ?? { faceIds: [], embeddings: [] };
+      of.faceIds.push(faceId);
+      of.embeddings.push(fromBytes(vector));
+      vectors.set(face.identityId!, of);
     }
     const values = [...vectors].map(
-      ([id, of]) => Prisma.sql`(${id}, ${toBytes(template(of, threshold)!)}::bytea)`,
+      ([id, { embeddings }]) =>
+        Prisma.sql`(${id}, ${toBytes(template(embeddings, threshold)!)}::bytea)`,
+    );
+    const all = [...vectors.values()];
+    await writeApartness(
+      tx,
+      all.flatMap(({ faceIds }) => faceIds),
+      all.flatMap(({ embeddings }) => apartness(embeddings, threshold)),
     );
     // One statement a page: one a person takes minutes where there are many.
     if (values.length > 0)
@@ -96,7 +140,24 @@ export async function refreshTemplates(
   }
 }
 
-function withoutOutliers(embeddings: readonly Float32Array[], threshold: number): Float32Array[] {
+/** In one statement, however many faces a person has. */
+async function writeApartness(
+  tx: Prisma.TransactionClient,
+  faceIds: readonly string[],
+  values: readonly (number | null)[],
+): Promise<void> {
+  if (faceIds.length === 0) return;
+  const made = Prisma.sql`unnest(${[...faceIds]}::text[], ${values.map(String)}::text[])`;
+  await tx.$executeRaw`
+    UPDATE "Face" SET "apart" = NULLIF(made."apart", 'null')::float8
+    FROM ${made} AS made("id", "apart") WHERE "Face"."id" = made."id"`;
+}
+
+function withoutOutliers(
+  embeddings: readonly Float32Array[],
+  threshold: number,
+): readonly Float32Array[] {
+  if (embeddings.length < 3) return embeddings;
   const distances = embeddings.map((a) => embeddings.map((b) => cosineDistance(a, b)));
   const sums = distances.map((row) => row.reduce((sum, d) => sum + d, 0));
   const medoid = sums.indexOf(Math.min(...sums));

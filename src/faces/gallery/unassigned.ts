@@ -1,6 +1,12 @@
 import { FacegraphError } from '../../errors.ts';
 import type { Gallery, Prisma } from '../../generated/prisma/client.ts';
-import { embedProbe, faceProbeOf, type KeptFace, type Upload } from '../search/probe.ts';
+import {
+  embedProbe,
+  faceProbeOf,
+  type KeptFace,
+  measureProbe,
+  type Upload,
+} from '../search/probe.ts';
 import { changeFaces, type Touched } from './changes.ts';
 import { type Enrolment, enrolmentTarget } from './enrol.ts';
 import type { Service } from './galleries.ts';
@@ -22,6 +28,7 @@ export interface UnknownFaces {
 
 /**
  * Stores every face of a photograph as nobody's: no search for people finds it until it is assigned.
+ * Its quality is measured but not judged, since nobody is recognised by it.
  * @throws FacegraphError `GalleryNotFound`, `NoFaceFound`, `ModelMismatch` when the gallery changed
  *   its model meanwhile, `ModelUnavailable`, and those of the engine.
  */
@@ -35,12 +42,14 @@ export async function addUnknownFaces(
   const embedder = await engine.embedder(gallery.model);
   const probe = await faceProbeOf(engine, source);
   const embeddings = await embedProbe(embedder, probe, probe.faces);
+  const qualities = measureProbe(probe, probe.faces);
   const bytes = probe.upload?.bytes ?? null;
   return changeFaces(service, gallery.id, async (tx, touched, now) => {
     if (now.model !== gallery.model)
       throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
     const faces = probe.faces.map((face, i) => {
-      return { face, imageHash: probe.hash, bytes, embedding: embeddings[i] };
+      const quality = qualities[i];
+      return { face, quality, imageHash: probe.hash, bytes, embedding: embeddings[i] };
     });
     return insertUnknown(tx, touched, now, faces);
   });

@@ -23,17 +23,17 @@ export async function undoEdit(service: Service, id: string): Promise<void> {
       throw conflict('the identity that had the faces is gone');
     const { count } = await tx.face.updateMany({
       where: { id: { in: faceIds }, identityId: toId },
-      data: { identityId: fromId },
+      // How far apart they are is written anew with the template; nobody's have none.
+      data: { identityId: fromId, apart: null },
     });
     if (count < faceIds.length)
       throw conflict(`${faceIds.length - count} of its faces were moved or deleted since`);
-    if (edit.labels)
+    if (toId !== null && edit.labels)
       await restoreLabels(tx, toId, edit.labels as { before: string[]; after: string[] });
     if (edit.made) await remove(tx, edit.made as Snapshot);
     await tx.edit.update({ where: { id }, data: { undoneAt: new Date() } });
     for (const faceId of faceIds) touched.faces.add(faceId);
-    if (fromId !== null) touched.identities.add(fromId);
-    touched.identities.add(toId);
+    for (const identity of [fromId, toId]) if (identity !== null) touched.identities.add(identity);
   });
 }
 

@@ -3,7 +3,7 @@ import type { Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
 import type { Service } from './galleries.ts';
 import { personColumns } from './person.ts';
-import { retention } from './settings.ts';
+import { limitsColumn, qualityLimits, retention } from './settings.ts';
 import * as store from './store.ts';
 import { named } from './text.ts';
 
@@ -11,19 +11,21 @@ import { named } from './text.ts';
  * Changes a gallery; what is undefined stays as it is. Without `keepImages` the photographs that are
  * stored are deleted too.
  * @param data `threshold` null: the model's own; `retentionDays` null: for ever, else it goes for the
- *   faces enrolled before too.
+ *   faces enrolled before too; `quality` null, or one of its limits: the standard. Faces that are
+ *   enrolled already stay.
  * @throws FacegraphError `GalleryNotFound`, `NameTaken`, `InvalidInput`.
  */
 export async function updateGallery(
   service: Service,
   id: string,
-  { name, retentionDays, ...more }: Partial<Omit<store.NewGallery, 'model'>>,
+  { name, retentionDays, quality, ...more }: Partial<Omit<store.NewGallery, 'model'>>,
 ): Promise<void> {
-  await store.findGallery(service, { id });
+  const gallery = await store.findGallery(service, { id });
   const data = {
     ...more,
     name: name === undefined ? undefined : named(name),
     retentionDays: retention(retentionDays),
+    qualityLimits: limitsColumn(quality, qualityLimits(gallery)),
   };
   const change = async (tx: Prisma.TransactionClient) => {
     await tx.gallery.update({ where: { id }, data });

@@ -17,6 +17,8 @@ export interface BulkOptions {
   readonly allowSimilar?: boolean;
   /** Every face of every photograph is stored as nobody's, whatever the source says of people. */
   readonly unknown?: boolean;
+  /** Looks at every photograph and says what would become of it; nothing is stored in the gallery. */
+  readonly dryRun?: boolean;
 }
 
 /** Of items, held in memory before they are written. */

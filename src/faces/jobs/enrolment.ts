@@ -6,10 +6,12 @@ import type { JobItem, Prisma } from '../../generated/prisma/client.ts';
 import { changeFaces } from '../gallery/changes.ts';
 import { chooseFace } from '../gallery/chooseFace.ts';
 import { personColumns } from '../gallery/person.ts';
+import { qualityLimits } from '../gallery/settings.ts';
 import { findSimilar, type SimilarFace, similarFailure } from '../gallery/similar.ts';
 import { findGallery, insertFace, insertIdentity, type NewFace } from '../gallery/store.ts';
 import { insertUnknown } from '../gallery/unassigned.ts';
-import { embedProbe, faceProbeOf } from '../search/probe.ts';
+import { type QualityLimits, qualityFailure, refusalsOf } from '../quality/limits.ts';
+import { embedProbe, faceProbeOf, measureProbe } from '../search/probe.ts';
 import type { EnrolInput, ItemInput, PersonInput } from './input.ts';
 import { inLanes } from './lanes.ts';
 import { readImport } from './photographs.ts';
@@ -62,15 +64,22 @@ async function settle(work: Work, item: JobItem, turn: Promise<void>): Promise<v
 async function enrol(work: Work, item: JobItem, turn: Promise<void>): Promise<Refusal | undefined> {
   const { service, job } = work;
   const input = item.input as ItemInput;
-  const { allowSimilar, unknown } = job.input as EnrolInput;
+  const { allowSimilar, unknown, dryRun } = job.input as EnrolInput;
   const gallery = await findGallery(service, { id: job.galleryId });
   const embedder = await service.engine.embedder(gallery.model);
-  const found = await extract(work, item, embedder).catch((error) => refusal(error, work.log));
+  const limits = qualityLimits(gallery);
+  const found = await extract(work, item, embedder, limits).catch((error) =>
+    refusal(error, work.log),
+  );
   // Of two photographs that are the same, or all but the same, the first one is enrolled.
   await turn;
   if ('code' in found) return found;
   try {
     const fresh = allowSimilar ? found : await withoutSimilar(service, gallery.id, found);
+    if (dryRun) {
+      await service.db.$transaction((tx) => settleItem(tx, job, item.position, { faceId: null }));
+      return undefined;
+    }
     await changeFaces(service, gallery.id, async (tx, touched, now) => {
       if (now.model !== gallery.model)
         throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
@@ -116,6 +125,7 @@ async function extract(
   { service: { engine }, job, importDirectory }: Work,
   item: JobItem,
   embedder: Embedder,
+  limits: QualityLimits | null,
 ): Promise<NewFace[]> {
   const { unknown } = job.input as EnrolInput;
   const { path } = item.input as ItemInput;
@@ -124,9 +134,14 @@ async function extract(
   const hash = createHash('sha256').update(bytes).digest('hex');
   const probe = await faceProbeOf(engine, { image, bytes, hash });
   const faces = unknown ? probe.faces : [chooseFace(probe)];
+  const qualities = measureProbe(probe, faces);
+  // Faces of nobody known are not judged, as in `addUnknownFaces`.
+  const [refusal] = unknown ? [] : refusalsOf(qualities[0], limits);
+  if (refusal) throw qualityFailure(refusal);
   const embeddings = await embedProbe(embedder, probe, faces);
   return faces.map((face, i) => ({
     face,
+    quality: qualities[i],
     imageHash: hash,
     bytes,
     embedding: embeddings[i],

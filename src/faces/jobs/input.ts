@@ -7,6 +7,7 @@ export interface EnrolInput {
   /** See `BulkOptions`. */
   readonly allowSimilar?: boolean;
   readonly unknown?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /** `Job.input` of kind REEMBED. */

@@ -8,7 +8,8 @@ export type Claimed = Job & { readonly lease: string };
 
 /** What became of one item. */
 export type Outcome =
-  | { readonly faceId: string }
+  /** Null where nothing was to be stored. */
+  | { readonly faceId: string | null }
   /** With the face that is enrolled already, where that is why. */
   | { readonly code: string; readonly message: string; readonly faceId?: string };
 

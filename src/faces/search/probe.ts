@@ -3,6 +3,7 @@ import type { Face, Point } from '../../engine/face.ts';
 import type { Image } from '../../engine/image/image.ts';
 import { seenFrom } from '../../engine/surroundings.ts';
 import { FacegraphError } from '../../errors.ts';
+import { measureQuality, type Quality } from '../quality/quality.ts';
 
 /** A decoded upload. */
 export interface Upload {
@@ -70,4 +71,12 @@ export function embedProbe(
     image,
     faces.map((face) => seenFrom(face, origin)),
   );
+}
+
+/** The quality of each of some faces of a probe. */
+export function measureProbe(
+  { image, origin }: Pick<Probe, 'image' | 'origin'>,
+  faces: readonly Face[],
+): Quality[] {
+  return faces.map((face) => measureQuality(image, seenFrom(face, origin)));
 }
