@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { registerEvalDetection } from './evalDetection.ts';
 import { registerEvalIdentification } from './evalIdentification.ts';
+import { registerEvalQuality } from './evalQuality.ts';
 import { registerEvalVerification } from './evalVerification.ts';
 
 /** Adds the verbs `eval …`. */
@@ -12,6 +13,7 @@ export function registerEval(program: Command): void {
     registerEvalVerification,
     registerEvalIdentification,
     registerEvalDetection,
+    registerEvalQuality,
   ])
     register(group);
 }
