@@ -4,6 +4,7 @@ import {
   LIMITS,
   type LimitName,
   type QualityLimits as Limits,
+  limitOf,
   type QualityRefusal,
   refusalText,
 } from '../faces/quality/limits.ts';
@@ -43,8 +44,6 @@ export const Quality = builder.objectRef<Shape>('Quality').implement({
   }),
 });
 
-const INTEGERS: readonly LimitName[] = ['maxOutside', 'minSize'];
-
 /** The limits of a gallery, the standard where it has none of its own. */
 export const QualityLimits = builder
   .objectRef<Record<LimitName, number>>('QualityLimits')
@@ -55,7 +54,7 @@ export const QualityLimits = builder
         const options = { description: describe(name) };
         return [
           name,
-          INTEGERS.includes(name) ? t.exposeInt(name, options) : t.exposeFloat(name, options),
+          limitOf(name).whole ? t.exposeInt(name, options) : t.exposeFloat(name, options),
         ];
       });
       return Object.fromEntries(fields);
@@ -72,7 +71,7 @@ export const QualityLimitsInput = builder.inputType('QualityLimitsInput', {
       const [from, to] = range.map((end) => end.toLocaleString('en'));
       const none = bound === 'min' ? from : to;
       const description = `${describe(name)} ${from} (${none === from ? 'refuses none' : 'strictest'}) to ${to}; the standard is ${standard}.`;
-      return [name, INTEGERS.includes(name) ? t.int({ description }) : t.float({ description })];
+      return [name, limitOf(name).whole ? t.int({ description }) : t.float({ description })];
     });
     return Object.fromEntries(fields) as Record<LimitName, ReturnType<typeof t.float>>;
   },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { FacegraphError } from '../../errors.ts';
 import { MAX_LABELS } from '../gallery/person.ts';
 import { MAX_DAYS } from '../gallery/settings.ts';
-import { LIMIT_NAMES, LIMITS } from '../quality/limits.ts';
+import { LIMIT_NAMES, LIMITS, limitOf } from '../quality/limits.ts';
 
 /** The files of a bundle in the order they lie in the archive. docs/bundle.md is the specification. */
 export const MEMBERS = [
@@ -40,8 +40,9 @@ const Count = z.int().min(0).max(MAX_COUNT);
 const Limits = z.strictObject(
   Object.fromEntries(
     LIMIT_NAMES.map((name) => {
-      const [from, to] = LIMITS[name].range;
-      return [name, z.number().min(from).max(to).optional()];
+      const { range, whole } = limitOf(name);
+      const number = whole ? z.int() : z.number();
+      return [name, number.min(range[0]).max(range[1]).optional()];
     }),
   ),
 );
