@@ -9,7 +9,7 @@ import type { Face, Point } from './face.ts';
 import { onet, pnet, rnet } from './networks/mtcnn.ts';
 import { proposalBoxes } from './proposalBoxes.ts';
 import { type ProposalPlan, planProposals } from './proposals.ts';
-import { type Level, pyramid } from './pyramid.ts';
+import { CELL, type Level, pyramid } from './pyramid.ts';
 import { type Parameter, uploadWeights } from './weightBuffer.ts';
 
 /** MTCNN on one device. Calls must not overlap. */
@@ -26,6 +26,16 @@ const RNET_SIZES = [4, 16, 64, 256];
 const ONET_SIZES = [1, 4, 16, 64];
 /** Image sizes whose P-Net plan is kept; cameras send one size, albums a few. */
 const KEPT_PLANS = 4;
+
+/**
+ * Levels that need every pipeline that an image of any size can: a tile of the convolution serves
+ * numbers of output pixels up to twice its smallest, and these grow by less from strip to strip.
+ */
+const STRIPS: Level[] = [1, 2, 4, 8, 16, 32, 64, 128, 256].map((cells) => ({
+  scale: 1,
+  width: CELL + 2 * (cells - 1),
+  height: CELL,
+}));
 
 /** The cascade of mtcnn 0.1 with its weights on the GPU. */
 export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>): Detector {
@@ -60,7 +70,7 @@ export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>
     const regions = new Int32Array(
       boxes.flatMap(([x1, y1, x2, y2]) => [x1 - 1, y1 - 1, x2 - x1 + 1, y2 - y1 + 1]),
     );
-    const [head] = await net.run(image, regions, boxes.length);
+    const [head] = await net.run([{ load: () => image, words: regions, count: boxes.length }]);
     const width = head.length / Math.max(1, boxes.length);
     return boxes.map((corners, i) => {
       const row = head.subarray(i * width, (i + 1) * width);
@@ -85,7 +95,9 @@ export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>
       return nms(last, 0.7, 'min').map((i) => face(last[i], image));
     },
     async warmUp(image) {
-      await proposals(image, complete({}));
+      const [threshold] = complete({}).thresholds;
+      const plan = await planProposals(gpu, pnetWeights, image, STRIPS, threshold, NORMALISE);
+      await plan.run().finally(plan.destroy);
       await refine.warmUp(image);
       await output.warmUp(image);
     },
