@@ -9,7 +9,7 @@ import type { Face, Point } from './face.ts';
 import { onet, pnet, rnet } from './networks/mtcnn.ts';
 import { proposalBoxes } from './proposalBoxes.ts';
 import { type ProposalPlan, planProposals } from './proposals.ts';
-import { CELL, type Level, pyramid } from './pyramid.ts';
+import { type Level, pyramid, WARM_LEVELS } from './pyramid.ts';
 import { type Parameter, uploadWeights } from './weightBuffer.ts';
 
 /** MTCNN on one device. Calls must not overlap. */
@@ -26,16 +26,6 @@ const RNET_SIZES = [4, 16, 64, 256];
 const ONET_SIZES = [1, 4, 16, 64];
 /** Image sizes whose P-Net plan is kept; cameras send one size, albums a few. */
 const KEPT_PLANS = 4;
-
-/**
- * Levels that need every pipeline that an image of any size can: a tile of the convolution serves
- * numbers of output pixels up to twice its smallest, and these grow by less from strip to strip.
- */
-const STRIPS: Level[] = [1, 2, 4, 8, 16, 32, 64, 128, 256].map((cells) => ({
-  scale: 1,
-  width: CELL + 2 * (cells - 1),
-  height: CELL,
-}));
 
 /** The cascade of mtcnn 0.1 with its weights on the GPU. */
 export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>): Detector {
@@ -96,7 +86,7 @@ export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>
     },
     async warmUp(image) {
       const [threshold] = complete({}).thresholds;
-      const plan = await planProposals(gpu, pnetWeights, image, STRIPS, threshold, NORMALISE);
+      const plan = await planProposals(gpu, pnetWeights, image, WARM_LEVELS, threshold, NORMALISE);
       await plan.run().finally(plan.destroy);
       await refine.warmUp(image);
       await output.warmUp(image);
