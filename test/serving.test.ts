@@ -78,8 +78,10 @@ describe.skipIf(missing.length > 0)(
         const index = engine.index(512, format);
         const unit = new Float32Array(512).fill(Math.sqrt(1 / 512));
         for (let i = 0; i < rows; i++) index.add(String(i), unit);
-        const hits = await index.search([unit, unit], 5);
-        expect(hits.map((all) => all.length)).toEqual([Math.min(5, rows), Math.min(5, rows)]);
+        for (const probes of [1, 2, 3, 9]) {
+          const hits = await index.search(Array(probes).fill(unit), 5);
+          expect(hits.map((all) => all.length)).toEqual(Array(probes).fill(Math.min(5, rows)));
+        }
         index.destroy();
       }
       expect(gpu.pipelines.size).toBe(warm);

@@ -123,8 +123,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
       }
       for (const format of ['f32', 'f16'] as const) {
         const one = index(8, format);
-        one.add('', new Float32Array(8));
-        await succeeds(one.search([new Float32Array(8)], 1));
+        const row = new Float32Array(8);
+        one.add('', row);
+        // A single probe is compared by another tile than several are.
+        for (const probes of [[row], [row, row]]) await succeeds(one.search(probes, 1));
         one.destroy();
       }
     },
