@@ -23,6 +23,3 @@ ALTER TABLE "Gallery" ADD COLUMN     "qualityLimits" JSONB;
 
 -- CreateIndex
 CREATE INDEX "Face_galleryId_score_idx" ON "Face"("galleryId", "score");
-
--- CreateIndex
-CREATE INDEX "Face_galleryId_apart_idx" ON "Face"("galleryId", "apart");
