@@ -105,11 +105,6 @@ export function gateReference(x: Array4, gate: Array4, residual: Array4): Elemen
     Math.max(0, at(x, b, y, column, k) * at(gate, b, 0, 0, k) + at(residual, b, y, column, k));
 }
 
-/** The same values. */
-export function copyReference(x: Array4): Element {
-  return (...position) => at(x, ...position);
-}
-
 /** Concatenation over channels. */
 export function concatReference(xs: readonly Array4[]): Element {
   return (b, y, column, k) => {
