@@ -7,9 +7,9 @@ const MULTIPLY_ADD = kernel(import.meta.url, 'multiplyAdd', ['read', 'storage'])
 
 /** More than the caches of any GPU hold. */
 const COPIED_BYTES = 64 << 20;
-const ROUNDS = 512;
-/** Sums an invocation of multiplyAdd.wgsl keeps. */
-const SUMS = 8 * 4;
+const ROUNDS = 128;
+/** Multiply-adds of a round of multiplyAdd.wgsl. */
+const PER_ROUND = 4 * 4 * 4;
 
 /** A step bound by nothing but memory. */
 export function copyCeiling(scope: Scope): Promise<Step> {
@@ -35,6 +35,6 @@ export function multiplyAddCeiling(scope: Scope): Promise<Step> {
     constants: { ROUNDS },
     bindings: [{ buffer: x }, { buffer: storage(scope, invocations * 16, 'sums') }],
     workgroups: gridOf(invocations, 64),
-    cost: { flop: invocations * ROUNDS * SUMS * 2, read: 32, written: invocations * 16 },
+    cost: { flop: invocations * ROUNDS * PER_ROUND * 2, read: 32, written: invocations * 16 },
   });
 }

@@ -33,7 +33,7 @@ export async function measure(
   const scope = openScope(gpu);
   try {
     const tops = [await copyCeiling(scope), await multiplyAddCeiling(scope)];
-    const fastest = tops.map(() => Number.POSITIVE_INFINITY);
+    const fastest = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
     const spans: Span[][][] = sections.map(() => []);
     const wholes: number[][] = sections.map(() => []);
     for (let run = 0; run <= runs; run++) {
