@@ -1,10 +1,11 @@
 import { FacegraphError } from '../errors.ts';
-import { type Gpu, openGpu } from '../gpu/device.ts';
+import { type Gpu, openGpu, type Replacements } from '../gpu/device.ts';
 import { createDetector, type Detector } from './detect.ts';
 import { createEmbeddingNetwork, type EmbeddingNetwork } from './embed.ts';
 import type { Embedder, Engine } from './engine.ts';
 import type { Image } from './image/image.ts';
 import { createImageBuffer, type ImageBuffer } from './imageBuffer.ts';
+import { profileModel } from './profile/profileModel.ts';
 import { createSearchIndex } from './searchIndex.ts';
 import { labels } from './weights/labels.ts';
 import { networksOf } from './weights/layersOf.ts';
@@ -24,17 +25,19 @@ const BLANK: Image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) 
 /**
  * Opens the engine on the best adapter. Networks are loaded when first used. When the device is
  * lost, calls in flight fail with `DeviceLost` and the next one opens a new device.
+ * @param replaced WGSL to run in place of kernels, for a profile.
  * @throws FacegraphError `NoAdapter` when there is no WebGPU adapter.
  */
-export async function openEngine(): Promise<Engine> {
-  let session = await openSession();
+export async function openEngine(replaced?: Replacements): Promise<Engine> {
+  let session = await openSession(replaced);
+  let profiling = false;
   let tail: Promise<unknown> = Promise.resolve();
   let closed = false;
 
   const onSession = <T>(task: (session: Session) => Promise<T>): Promise<T> => {
     const result = tail.then(async () => {
       if (closed) throw new FacegraphError('EngineBusy', 'the engine is shutting down');
-      if (session.gpu.lost) session = await openSession();
+      if (session.gpu.lost) session = await openSession(replaced);
       return task(session);
     });
     tail = result.catch(() => undefined);
@@ -57,6 +60,22 @@ export async function openEngine(): Promise<Engine> {
     },
     index: (dimensions, format) =>
       createSearchIndex(dimensions, (task) => onSession((s) => task(s.gpu)), format),
+    async profile(options) {
+      if (profiling) throw new FacegraphError('EngineBusy', 'another profile is being made');
+      profiling = true;
+      try {
+        const { gpu } = await onSession(async (s) => s);
+        return await profileModel(gpu, options, (task) =>
+          onSession(async (s) => {
+            // What it had on the old device is gone.
+            if (s.gpu !== gpu) throw new FacegraphError('DeviceLost', 'the GPU device was lost');
+            return task();
+          }),
+        );
+      } finally {
+        profiling = false;
+      }
+    },
     async close() {
       await onSession(async (s) => closeSession(s)).catch(() => undefined);
       closed = true;
@@ -64,8 +83,8 @@ export async function openEngine(): Promise<Engine> {
   };
 }
 
-async function openSession(): Promise<Session> {
-  const gpu = await openGpu();
+async function openSession(replaced?: Replacements): Promise<Session> {
+  const gpu = await openGpu(replaced);
   return { gpu, image: createImageBuffer(gpu), networks: new Map() };
 }
 

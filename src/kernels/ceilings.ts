@@ -27,7 +27,7 @@ export function copyCeiling(scope: Scope): Promise<Step> {
 /** A step bound by nothing but arithmetic: f32 multiply-adds. */
 export function multiplyAddCeiling(scope: Scope): Promise<Step> {
   // Long enough for a GPU's clock, short enough for software.
-  const invocations = scope.gpu.adapter.software ? 1 << 16 : 1 << 21;
+  const invocations = scope.gpu.adapter.software ? 1 << 14 : 1 << 21;
   const x = storage(scope, 32, 'factors');
   scope.gpu.device.queue.writeBuffer(x, 0, new Float32Array(8).fill(0.5));
   return step(scope, MULTIPLY_ADD, {

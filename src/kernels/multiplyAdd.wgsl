@@ -19,7 +19,7 @@ fn main(
   var s2 = s1 + b;
   var s3 = s2 + b;
   for (var k = 0; k < ROUNDS; k++) {
-    // Written out: as a loop of four it runs at half the speed on lavapipe, which is not its ceiling.
+    // Written out: as a loop of four it is slower by a quarter on lavapipe, and no ceiling.
     s0 = s0 * a + b;
     s1 = s1 * a + b;
     s2 = s2 * a + b;

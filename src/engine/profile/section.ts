@@ -89,7 +89,7 @@ export function layerSubjects(plan: NetworkPlan, tensors: Tensors, prefix = ''):
   return plan.steps.map((step: PlannedStep): Subject => {
     const { layer, inputs, output } = step;
     return {
-      name: prefix + step.label,
+      name: prefix + (layer.op === 'concat' ? `${step.label} of ${layer.xs[0]}` : step.label),
       step,
       inputs: inputs.map(({ shape }) => shape),
       output: output.shape,
