@@ -149,6 +149,7 @@ describe('R- and O-Net on made-up weights', () => {
     for (const section of sections) {
       const whole = await networkParity(gpu, section);
       expect(whole).toMatchObject({ against: 'onnxruntime', outside: 0 });
+      expect(whole!.nmse).toBeLessThan(1e-10);
       expect(whole!.n).toBe(BATCH * (section.name === 'rnet' ? 6 : 16));
     }
   });
@@ -210,6 +211,15 @@ describe('a file in place of a kernel', () => {
       if (prelu) expect(outside, name).toBeGreaterThan(0);
       else expect(outside, name).toBe(0);
     }
+  });
+
+  it('is caught in the outputs of the network as well', async () => {
+    const wrong = CONV.replace('slope[co] * min(v, vec4f(0))', 'vec4f(0)');
+    const whole = await withConv(wrong, async (gpu) =>
+      networkParity(gpu, (await sectionsOn(gpu))[0]),
+    );
+    expect(whole!.nmse).toBeGreaterThan(1e-4);
+    expect(whole!.outside).toBe(whole!.n);
   });
 
   it('is caught when it forgets the last pixel of the last image', async () => {

@@ -1,5 +1,6 @@
 import type { Gpu } from '../../gpu/device.ts';
 import type { Array4 } from '../../kernels/reference.ts';
+import { NETWORK_NMSE } from '../../kernels/tolerance.ts';
 import { evaluate } from '../networkReference.ts';
 import { toOnnx } from '../onnx.ts';
 import { runOnnx } from '../onnxruntime.ts';
@@ -18,6 +19,7 @@ export async function networkParity(
   section: Pick<Section, 'parts'>,
 ): Promise<NetworkParity | null> {
   const pairs: Pair[] = [];
+  let power = 0;
   let against: NetworkParity['against'] = 'onnxruntime';
   for (const part of section.parts) {
     const { network, feed, plan } = part;
@@ -30,10 +32,16 @@ export async function networkParity(
     [...plan.outputs.keys()].forEach((name, o) => {
       const r = expected.outputs.get(name);
       if (!r) throw new Error(`${network.name}: the reference has no output ${name}`);
-      for (const [i, value] of outputs[o].data.entries()) pairs.push([value, r.data[i]]);
+      for (const [i, value] of outputs[o].data.entries()) {
+        pairs.push([value, r.data[i]]);
+        power += r.data[i] ** 2;
+      }
     });
   }
-  return { ...compare(pairs, pairs.length), against };
+  const parity = compare(pairs, pairs.length);
+  const nmse = parity.rms === null ? null : (parity.rms ** 2 * parity.n) / power;
+  const right = nmse !== null && nmse <= NETWORK_NMSE;
+  return { ...parity, outside: right ? 0 : parity.n, nmse, against };
 }
 
 interface Opinion {

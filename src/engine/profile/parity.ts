@@ -21,9 +21,14 @@ export interface Parity {
   readonly outside: number;
 }
 
-/** Of the outputs of a section's networks, and who says so. */
+/**
+ * Of the outputs of a section's networks, and who says so. Networks are held to the mean of their
+ * outputs, not to each: `outside` is all of them or none.
+ */
 export interface NetworkParity extends Parity {
   readonly against: 'onnxruntime' | 'scalar reference';
+  /** Σ (y − r)² / Σ r²; null when a value is not a number. */
+  readonly nmse: number | null;
 }
 
 /** The reference of one element; null where rounding may go either way. */
