@@ -1,5 +1,5 @@
 import { FacegraphError } from '../errors.ts';
-import { type Gpu, openGpu } from '../gpu/device.ts';
+import { type Gpu, openGpu, type Replacements } from '../gpu/device.ts';
 import { createDetector, type Detector } from './detect.ts';
 import { createEmbeddingNetwork, type EmbeddingNetwork, LARGEST_BATCH } from './embed.ts';
 import type { Embedder, Engine } from './engine.ts';
@@ -8,6 +8,7 @@ import { DEFAULT_QUEUE, type QueueLimits, type QueueObserver } from './fairQueue
 import { type Batching, createGpuQueue } from './gpuQueue.ts';
 import type { Image } from './image/image.ts';
 import { checkFits, createImageBuffer, type ImageBuffer } from './imageBuffer.ts';
+import { profileModel } from './profile/profileModel.ts';
 import { createSearchIndex } from './searchIndex.ts';
 import { labels } from './weights/labels.ts';
 import { networksOf } from './weights/layersOf.ts';
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly observe?: QueueObserver;
   /** Hears the number of faces of each run of an embedding network. */
   readonly batched?: (faces: number) => void;
+  /** WGSL to run in place of kernels, for a profile. */
+  readonly replaced?: Replacements;
 }
 
 /** The engine as the program that opened it sees it. */
@@ -61,12 +64,13 @@ const BLANK: Image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) 
  * @throws FacegraphError `NoAdapter` when there is no WebGPU adapter.
  */
 export async function openEngine(options: EngineOptions = {}): Promise<OpenedEngine> {
-  const { limits = DEFAULT_QUEUE, observe, batched } = options;
+  const { limits = DEFAULT_QUEUE, observe, batched, replaced } = options;
   const queue = createGpuQueue({ limits, observe, batched });
-  let session = await openSession();
+  let session = await openSession(replaced);
+  let profiling = false;
 
   const onSession = async <T>(task: (session: Session) => Promise<T>): Promise<T> => {
-    if (session.gpu.lost) session = await openSession();
+    if (session.gpu.lost) session = await openSession(replaced);
     return task(session);
   };
   const inTurn = <T>(task: (session: Session) => Promise<T>, bytes = 0): Promise<T> =>
@@ -130,6 +134,22 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
         one.destroy();
       }
     },
+    async profile(options) {
+      if (profiling) throw new FacegraphError('EngineBusy', 'another profile is being made');
+      profiling = true;
+      try {
+        const { gpu } = await inTurn(async (s) => s);
+        return await profileModel(gpu, options, (task) =>
+          inTurn(async (s) => {
+            // What it had on the old device is gone.
+            if (s.gpu !== gpu) throw new FacegraphError('DeviceLost', 'the GPU device was lost');
+            return task();
+          }),
+        );
+      } finally {
+        profiling = false;
+      }
+    },
     async close() {
       await queue.close();
       closeSession(session);
@@ -147,8 +167,8 @@ async function succeeds(work: Promise<unknown>): Promise<boolean> {
   }
 }
 
-async function openSession(): Promise<Session> {
-  const gpu = await openGpu();
+async function openSession(replaced?: Replacements): Promise<Session> {
+  const gpu = await openGpu(replaced);
   return { gpu, image: createImageBuffer(gpu), networks: new Map() };
 }
 
