@@ -3,7 +3,7 @@ import { closeScope, openScope } from '../gpu/plan.ts';
 import type { GpuImage } from '../kernels/resize.ts';
 import { MAP_FLOATS, warp } from '../kernels/warp.ts';
 import { cropMap } from './align.ts';
-import { createCropNetwork } from './cropNetwork.ts';
+import { type Cut, createCropNetwork } from './cropNetwork.ts';
 import type { Face } from './face.ts';
 import type { Network } from './network.ts';
 import { type Parameter, uploadWeights } from './weightBuffer.ts';
@@ -45,15 +45,7 @@ export function createEmbeddingNetwork(
     weights: uploadWeights(scope, network, tensors),
     sizes: SIZES,
     words: MAP_FLOATS,
-    cut: (inner, image, maps, y) =>
-      warp(inner, {
-        label: `${network.name} crops`,
-        image,
-        maps,
-        y,
-        order: input.order,
-        normalise: { mean: input.mean, scale: input.scale },
-      }),
+    cut: cutFaces(network.name, input),
   });
   return {
     async run(images) {
@@ -81,4 +73,10 @@ export function createEmbeddingNetwork(
       closeScope(scope);
     },
   };
+}
+
+/** Cuts faces by their maps, as `cropMap` makes them, in the way of a manifest. */
+export function cutFaces(name: string, { order, mean, scale }: Manifest['input']): Cut {
+  return (scope, image, maps, y) =>
+    warp(scope, { label: `${name} crops`, image, maps, y, order, normalise: { mean, scale } });
 }

@@ -3,6 +3,7 @@ import type { Face } from '../../src/engine/face.ts';
 import { encodePng } from '../../src/engine/image/encode.ts';
 import type { Image } from '../../src/engine/image/image.ts';
 import { FacegraphError } from '../../src/errors.ts';
+import { exampleProfile } from '../support/exampleProfile.ts';
 
 /**
  * A double of the engine for tests of the API alone: a face is a coloured tile of 64×64 pixels on
@@ -71,6 +72,7 @@ export function fakeEngine(): FakeEngine {
       return embedder;
     },
     index: scalarIndex,
+    profile: async ({ model, batch }) => exampleProfile({ model, batch }),
     close: async () => undefined,
   };
   return engine;
