@@ -48,6 +48,8 @@ const Card = z.strictObject({
 
 const ManifestSchema = z.strictObject({
   name: z.string(),
+  /** Raised when input or crop change, with a migration that renames what is stored (revision.ts). */
+  revision: z.int().min(1).default(1),
   kind: z.enum(['detector', 'embedder', 'classifier']),
   network: z.enum(NETWORK_NAMES),
   /** Preprocessing: x' = (x − mean) · scale, channels and means in `order`. 0 × 0: any size. */
@@ -59,7 +61,13 @@ const ManifestSchema = z.strictObject({
     scale: z.number(),
   }),
   /** How a face's box becomes the crop; `margin` of its longer side is added on each side. */
-  crop: z.strictObject({ margin: z.number(), square: z.boolean(), align: z.boolean() }),
+  crop: z.strictObject({
+    margin: z.number(),
+    square: z.boolean(),
+    align: z.boolean(),
+    /** Also embed the mirrored crop, and take the mean of both. */
+    mirror: z.boolean().default(false),
+  }),
   /** Cosine distance at or under which two faces match. */
   threshold: z.number().optional(),
   /** Length of an embedding. */
