@@ -46,7 +46,7 @@ const Card = z.strictObject({
   accuracy: z.array(z.strictObject({ what: z.string(), figure: z.string(), source: z.url() })),
 });
 
-const ManifestSchema = z.strictObject({
+const Fields = z.strictObject({
   name: z.string(),
   /** Raised when input or crop change, with a migration that renames what is stored (revision.ts). */
   revision: z.int().min(1).default(1),
@@ -70,6 +70,17 @@ const ManifestSchema = z.strictObject({
   }),
   /** Cosine distance at or under which two faces match. */
   threshold: z.number().optional(),
+  /** Cosine distances at false match rates measured on a public data set, by ascending rate. */
+  operatingPoints: z
+    .array(
+      z.strictObject({
+        fmr: z.number().positive(),
+        threshold: z.number(),
+        /** Impostor pairs that say so. */
+        pairs: z.number().int().positive(),
+      }),
+    )
+    .optional(),
   /** Length of an embedding. */
   dimensions: z.number().int().optional(),
   /** Outputs of the classifier, and the file in `weights/` with their names. */
@@ -79,6 +90,22 @@ const ManifestSchema = z.strictObject({
   artifacts: z.array(Artifact).min(1),
   licence: z.strictObject({ name: z.string(), url: z.url(), attribution: z.string() }),
   card: Card,
+});
+
+/** The false match rate that a model's own threshold stands for, where it has been measured. */
+export const CARD_FMR = 1e-3;
+
+const ManifestSchema = Fields.superRefine(({ threshold, operatingPoints: points }, context) => {
+  if (!points) return;
+  const wrong = (message: string) =>
+    context.addIssue({ code: 'custom', path: ['operatingPoints'], message });
+  for (const [i, { fmr, threshold: at, pairs }] of points.entries()) {
+    if (pairs < 3 / fmr) wrong(`${pairs} pairs say nothing of a rate of ${fmr}`);
+    if (i > 0 && !(fmr > points[i - 1].fmr && at > points[i - 1].threshold))
+      wrong('they are not ascending');
+  }
+  if (points.find(({ fmr }) => fmr === CARD_FMR)?.threshold !== threshold)
+    wrong(`the threshold is not that of ${CARD_FMR}`);
 });
 
 export type ImporterName = z.infer<typeof ImporterName>;
