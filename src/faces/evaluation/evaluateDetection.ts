@@ -78,7 +78,7 @@ export async function evaluateDetection(
   const counts = others.map((image) => image.found.length);
   const result: DetectionResult = {
     evaluation: 'detection',
-    about: aboutRun(engine, { model: 'mtcnn', fingerprint }),
+    about: aboutRun(engine, { model: 'mtcnn', detection: detect, fingerprint }),
     dataset: {
       images: images.length,
       faces: images.reduce((sum, image) => sum + image.marked.length, 0),

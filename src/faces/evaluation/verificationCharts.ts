@@ -68,7 +68,7 @@ export function scoreHistogram(scores: Scores, marks: Histogram['marks']): Html 
     x: {
       label: 'cosine distance',
       min: 0,
-      max: Math.max(1, Math.ceil(5 * Math.max(...finite)) / 5),
+      max: Math.max(1, Math.ceil(2 * Math.max(...finite)) / 2),
     },
     bins: 60,
     kinds: [
