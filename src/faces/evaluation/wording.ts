@@ -17,11 +17,10 @@ export function percentFigure({ value, interval: [low, high] }: Figure): string 
 
 /** What the figures hold for. */
 export function aboutRows({ date, model, crop, detection, adapter, fingerprint }: About): Row[] {
-  const asked = Object.entries(detection).map(([name, value]) => `${name} ${value}`);
   return [
     ['model', model],
-    ...(crop ? [cropRow(crop)] : []),
-    ['detection', asked.join(', ') || 'by the detector’s defaults'],
+    ...(crop ? [['crop', settings(crop)] as const] : []),
+    ['detection', settings(detection) || 'by the detector’s defaults'],
     ['adapter', adapter],
     ['date', `${date.slice(0, 16).replace('T', ' ')} UTC`],
     ['fingerprint', fingerprint.slice(0, 16)],
@@ -37,7 +36,8 @@ export function speedRow({ images, imagesPerSecond }: Speed): Row {
   return ['images per second', value];
 }
 
-function cropRow({ margin, square, align }: NonNullable<About['crop']>): Row {
-  const how = `margin ${margin} of the longer side${square ? ', square' : ''}${align ? ', eyes level' : ''}`;
-  return ['crop', how];
+function settings(values: object): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');
 }
