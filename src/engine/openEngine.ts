@@ -13,7 +13,8 @@ import { profileModel } from './profile/profileModel.ts';
 import { createSearchIndex } from './searchIndex.ts';
 import { networksOf } from './weights/layersOf.ts';
 import { hasWeights, loadWeights } from './weights/load.ts';
-import { type Manifest, manifest, manifests } from './weights/manifest.ts';
+import { type Manifest, manifests } from './weights/manifest.ts';
+import { currentModel } from './weights/revision.ts';
 
 /** Faces of one image; of each output of the network, a row for each. */
 type Embedding = Batching<FacesOf, Float32Array[][]>;
@@ -105,10 +106,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
       );
     },
     async embedder(name) {
-      const model = manifest(name);
+      const model = currentModel(name);
       if (model.kind !== 'embedder')
         throw new FacegraphError('InvalidInput', `${name} is not an embedding model`);
-      if (!session.networks.has(name)) await inTurn((s) => network(s, model));
+      if (!session.networks.has(model.name)) await inTurn((s) => network(s, model));
       return createEmbedder(model, async (image, faces) => {
         checkFits(image, session.gpu.adapter.limits);
         return faces.length > 0 ? queue.join(embedding(model), { image, faces }) : [];

@@ -5,7 +5,7 @@ import { FacegraphError } from '../../errors.ts';
 import { identityOf } from '../folder/known.ts';
 import { refusalsOf } from '../quality/limits.ts';
 import { measureQuality, type Quality } from '../quality/quality.ts';
-import { type About, aboutRun, collect, type Speed } from './collect.ts';
+import { type About, aboutReader, collect, type Speed } from './collect.ts';
 import type { Source } from './detections.ts';
 import { type DiscardPoint, discardCurve } from './discard.ts';
 import { centralFace } from './mainFace.ts';
@@ -80,7 +80,7 @@ export async function evaluateQuality(
     );
   const result: QualityResult = {
     evaluation: 'quality',
-    about: aboutRun(engine, { model: reader.model, fingerprint: reader.fingerprints.embedding }),
+    about: aboutReader(engine, reader),
     dataset: {
       images: paths.length,
       people: new Set(faces.map(({ identity }) => identity)).size,
