@@ -1,3 +1,4 @@
+import type { Crop } from '../../engine/align.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { manifest } from '../../engine/weights/manifest.ts';
 import type { Source } from './detections.ts';
@@ -22,7 +23,7 @@ export interface Speed {
 export interface About {
   readonly date: string;
   readonly model: string;
-  readonly crop: { readonly margin: number; readonly square: boolean; readonly align: boolean };
+  readonly crop: Crop;
   readonly adapter: string;
   /** Sha256 of everything that makes the answers: weights, crop, parameters. */
   readonly fingerprint: string;

@@ -17,8 +17,8 @@ export function percentFigure({ value, interval: [low, high] }: Figure): string 
 
 /** What the figures hold for. */
 export function aboutRows({ date, model, crop, adapter, fingerprint }: About): Row[] {
-  const { margin, square, align } = crop;
-  const cut = `margin ${margin}${square ? ', square' : ''}${align ? ', aligned' : ''}`;
+  const { margin, square, align, mirror } = crop;
+  const cut = `margin ${margin}${square ? ', square' : ''}${align ? ', aligned' : ''}${mirror ? ', with its mirror image' : ''}`;
   return [
     ['model', `${model} (crop: ${cut})`],
     ['adapter', adapter],
