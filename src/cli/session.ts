@@ -8,7 +8,7 @@ export async function withEngine(
 ): Promise<void> {
   // Loaded here and not above: `--help` and usage errors must not wait for the GPU library.
   const { openEngine } = await import('../engine/openEngine.ts');
-  const engine = await openEngine(replaced);
+  const engine = await openEngine({ replaced });
   try {
     await work(engine);
   } finally {
