@@ -53,7 +53,9 @@ export function linePlot({ x, y, curves }: LinePlot): Html {
   const visible = ([px, py]: readonly [number, number]) => (!x.log || px > 0) && (!y.log || py > 0);
   const results = curves.filter(({ reference }) => !reference);
   return draw(`${y.label} over ${x.label}`, {
-    legend: curves.map(({ name }) => name),
+    legend: curves.map(({ name, dots }) =>
+      dots ? { name, icon: 'circle', itemStyle: { opacity: 1 } } : { name },
+    ),
     xAxis: axis(x, 'x'),
     yAxis: axis(y, 'y'),
     series: curves.map((curve) => {
@@ -98,7 +100,7 @@ export function histogram({ x, bins, kinds, marks = [] }: Histogram): Html {
   ];
   const top = niceTop(Math.max(0, ...shares.flat()));
   return draw(`share of comparisons over ${x.label}`, {
-    legend: kinds.map(({ name }) => name),
+    legend: kinds.map(({ name }) => ({ name })),
     xAxis: axis(x, 'x'),
     yAxis: axis({ label: 'share of its kind (%)', min: 0, max: top }, 'y'),
     series: kinds.map(({ name }, i) => ({
@@ -116,7 +118,7 @@ export function histogram({ x, bins, kinds, marks = [] }: Histogram): Html {
 }
 
 interface Parts {
-  readonly legend: readonly string[];
+  readonly legend: readonly { readonly name: string }[];
   readonly xAxis: object;
   readonly yAxis: object;
   readonly series: readonly object[];
@@ -129,7 +131,7 @@ function draw(label: string, { legend, ...parts }: Parts): Html {
       animation: false,
       textStyle: { fontFamily: 'system-ui, sans-serif', color: INK },
       // Without outerBounds: the frame stays where it is put, whatever its labels measure.
-      grid: { left: 64, right: 24, top: 40, bottom: 52, outerBoundsMode: 'none' },
+      grid: { left: 72, right: 24, top: 40, bottom: 52, outerBoundsMode: 'none' },
       // The dashes tell the curves apart, the dot that a legend puts on them does not.
       legend: {
         data: [...legend],
