@@ -53,6 +53,8 @@ export function linePlot({ x, y, curves }: LinePlot): Html {
   const visible = ([px, py]: readonly [number, number]) => (!x.log || px > 0) && (!y.log || py > 0);
   const results = curves.filter(({ reference }) => !reference);
   return draw(`${y.label} over ${x.label}`, {
+    // Labels as long as 0.0001 would push the name out of the picture.
+    left: y.log && y.min < 0.001 ? 80 : undefined,
     legend: curves.map(({ name, dots }) =>
       dots ? { name, icon: 'circle', itemStyle: { opacity: 1 } } : { name },
     ),
@@ -118,20 +120,22 @@ export function histogram({ x, bins, kinds, marks = [] }: Histogram): Html {
 }
 
 interface Parts {
+  /** Pixels for the labels of the y axis. */
+  readonly left?: number;
   readonly legend: readonly { readonly name: string }[];
   readonly xAxis: object;
   readonly yAxis: object;
   readonly series: readonly object[];
 }
 
-function draw(label: string, { legend, ...parts }: Parts): Html {
+function draw(label: string, { legend, left = 64, ...parts }: Parts): Html {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT });
   try {
     chart.setOption({
       animation: false,
       textStyle: { fontFamily: 'system-ui, sans-serif', color: INK },
       // Without outerBounds: the frame stays where it is put, whatever its labels measure.
-      grid: { left: 72, right: 24, top: 40, bottom: 52, outerBoundsMode: 'none' },
+      grid: { left, right: 24, top: 40, bottom: 52, outerBoundsMode: 'none' },
       // The dashes tell the curves apart, the dot that a legend puts on them does not.
       legend: {
         data: [...legend],
