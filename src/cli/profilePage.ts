@@ -1,7 +1,7 @@
 import { type Frame, frames } from '../engine/profile/frames.ts';
 import type { Profile, StepProfile } from '../engine/profile/profile.ts';
 import { type Curve, linePlot } from '../faces/evaluation/charts.ts';
-import { type Html, html } from '../faces/evaluation/html.ts';
+import { Html, html } from '../faces/evaluation/html.ts';
 import { charts, page, paragraph, section, table } from '../faces/evaluation/report.ts';
 import { headings, STEP_HEAD, stepRow } from './profileText.ts';
 
@@ -50,10 +50,13 @@ export function profilePage(profile: Profile): string {
 }
 
 // Numbers are not broken, so that they can be compared down a column.
+const STEPS_STYLE = new Html(
+  '<style>.steps { font-size: 11px; overflow-x: auto } .steps th, .steps td { white-space: nowrap; padding-right: .6rem }</style>',
+);
+
 function stepTable(steps: readonly StepProfile[], total: number): Html {
-  const whole = (cell: string) => html`<span style="white-space: nowrap">${cell}</span>`;
-  const rows = steps.map((step) => stepRow(step, total).map(whole));
-  return html`<div style="font-size: 11.5px; overflow-x: auto">${table({ head: STEP_HEAD.map(whole), rows })}</div>`;
+  const rows = steps.map((step) => stepRow(step, total));
+  return html`<div class="steps">${STEPS_STYLE}${table({ head: STEP_HEAD, rows })}</div>`;
 }
 
 const ROOFLINE =

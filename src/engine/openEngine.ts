@@ -54,6 +54,8 @@ export interface OpenedEngine extends Engine {
   warmUp(progress?: (model: string) => void): Promise<void>;
 }
 
+/** About how long a profile takes. */
+const PROFILE_SECONDS = 10;
 const BLANK: Image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) };
 
 /**
@@ -134,7 +136,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
       }
     },
     async profile(options) {
-      if (profiling) throw new FacegraphError('EngineBusy', 'another profile is being made');
+      if (profiling)
+        throw new FacegraphError('EngineBusy', 'another profile is being made', {
+          retryAfter: PROFILE_SECONDS,
+        });
       profiling = true;
       try {
         const { gpu } = await inTurn(async (s) => s);

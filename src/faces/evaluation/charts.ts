@@ -53,7 +53,11 @@ export function linePlot({ x, y, curves }: LinePlot): Html {
   const visible = ([px, py]: readonly [number, number]) => (!x.log || px > 0) && (!y.log || py > 0);
   const results = curves.filter(({ reference }) => !reference);
   return draw(`${y.label} over ${x.label}`, {
-    legend: curves.map(({ name }) => name),
+    // Labels as long as 0.0001 would push the name out of the picture.
+    left: y.log && y.min < 0.001 ? 80 : undefined,
+    legend: curves.map(({ name, dots }) =>
+      dots ? { name, icon: 'circle', itemStyle: { opacity: 1 } } : { name },
+    ),
     xAxis: axis(x, 'x'),
     yAxis: axis(y, 'y'),
     series: curves.map((curve) => {
@@ -98,7 +102,7 @@ export function histogram({ x, bins, kinds, marks = [] }: Histogram): Html {
   ];
   const top = niceTop(Math.max(0, ...shares.flat()));
   return draw(`share of comparisons over ${x.label}`, {
-    legend: kinds.map(({ name }) => name),
+    legend: kinds.map(({ name }) => ({ name })),
     xAxis: axis(x, 'x'),
     yAxis: axis({ label: 'share of its kind (%)', min: 0, max: top }, 'y'),
     series: kinds.map(({ name }, i) => ({
@@ -116,20 +120,22 @@ export function histogram({ x, bins, kinds, marks = [] }: Histogram): Html {
 }
 
 interface Parts {
-  readonly legend: readonly string[];
+  /** Pixels for the labels of the y axis. */
+  readonly left?: number;
+  readonly legend: readonly { readonly name: string }[];
   readonly xAxis: object;
   readonly yAxis: object;
   readonly series: readonly object[];
 }
 
-function draw(label: string, { legend, ...parts }: Parts): Html {
+function draw(label: string, { legend, left = 64, ...parts }: Parts): Html {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT });
   try {
     chart.setOption({
       animation: false,
       textStyle: { fontFamily: 'system-ui, sans-serif', color: INK },
       // Without outerBounds: the frame stays where it is put, whatever its labels measure.
-      grid: { left: 64, right: 24, top: 40, bottom: 52, outerBoundsMode: 'none' },
+      grid: { left, right: 24, top: 40, bottom: 52, outerBoundsMode: 'none' },
       // The dashes tell the curves apart, the dot that a legend puts on them does not.
       legend: {
         data: [...legend],
