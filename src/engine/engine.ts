@@ -64,7 +64,8 @@ export interface Engine {
   detect(image: Image, options?: DetectOptions): Promise<Face[]>;
   /**
    * Loads (once) and returns an embedding model by manifest name.
-   * @throws FacegraphError `ModelUnavailable` without weights, `InvalidInput` for an unknown name.
+   * @throws FacegraphError `ModelUnavailable` without weights, `InvalidInput` for an unknown name,
+   *   `ModelMismatch` for a past revision (weights/revision.ts).
    */
   embedder(model: string): Promise<Embedder>;
   /**

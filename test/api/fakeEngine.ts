@@ -2,6 +2,7 @@ import type { Embedder, Engine, SearchIndex } from '../../src/engine/engine.ts';
 import type { Face } from '../../src/engine/face.ts';
 import { encodePng } from '../../src/engine/image/encode.ts';
 import type { Image } from '../../src/engine/image/image.ts';
+import { currentModel } from '../../src/engine/weights/revision.ts';
 import { FacegraphError } from '../../src/errors.ts';
 import { exampleProfile } from '../support/exampleProfile.ts';
 
@@ -58,6 +59,7 @@ export function fakeEngine(): FakeEngine {
       return faces(image);
     },
     async embedder(model) {
+      currentModel(model);
       if (model === 'senet50-vggface2')
         throw new FacegraphError('ModelUnavailable', `${model} has no weights here`);
       const embedder = EMBEDDERS.find((candidate) => candidate.model === model);
