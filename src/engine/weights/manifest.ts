@@ -62,6 +62,17 @@ const ManifestSchema = z.strictObject({
   crop: z.strictObject({ margin: z.number(), square: z.boolean(), align: z.boolean() }),
   /** Cosine distance at or under which two faces match. */
   threshold: z.number().optional(),
+  /** Cosine distances at false match rates measured on a public data set, by ascending rate. */
+  operatingPoints: z
+    .array(
+      z.strictObject({
+        fmr: z.number().positive(),
+        threshold: z.number(),
+        /** Impostor pairs that say so. */
+        pairs: z.number().int().positive(),
+      }),
+    )
+    .optional(),
   /** Length of an embedding. */
   dimensions: z.number().int().optional(),
   /** Outputs of the classifier, and the file in `weights/` with their names. */
