@@ -40,6 +40,7 @@ const ROWS: Readonly<Record<string, Scope | 'any'>> = {
   jobs: 'gallery:read',
   enrolInBulk: 'gallery:write',
   reembed: 'gallery:write',
+  calibrate: 'gallery:write',
   cancelJob: 'gallery:write',
   similarFaces: 'identify',
   embed: 'embed',

@@ -2,7 +2,6 @@ import { manifest } from '../../engine/weights/manifest.ts';
 import type { Calibration, Gallery, PrismaClient } from '../../generated/prisma/client.ts';
 import {
   type Decision,
-  type Derived,
   decide,
   deriveThresholds,
   estimateFmr,
@@ -18,15 +17,21 @@ export type Basis = 'ARGUMENT' | 'GALLERY' | 'CALIBRATION' | 'MODEL_CARD';
 /** How the faces of one search are judged, and why so. */
 export interface Rule extends Thresholds {
   readonly basis: Basis;
-  /** What the threshold was derived from; null on another basis. */
-  readonly calibration: Calibration | null;
-  /** A stranger's chance to come back as somebody that the threshold has to keep. */
+  /** What a calibrated threshold follows from; null on another basis, which keeps no rate. */
+  readonly kept: Kept | null;
+}
+
+/** A promise, and what it rests on. */
+export interface Kept {
+  readonly calibration: Calibration;
+  /** A stranger's chance to come back as somebody. */
   readonly falseHitRate: number;
-  /** Enrolled faces or templates that each face is compared with. */
+  /** Enrolled faces that each face is compared with. */
   readonly comparisons: number;
-  /** False match rates of one comparison: what has to be kept and what can be told; null on another basis. */
-  readonly fmrAllowed: number | null;
-  readonly fmrSupported: number | null;
+  /** False match rate of one comparison that this allows. */
+  readonly fmrAllowed: number;
+  /** The lowest that the calibration's pairs can tell. */
+  readonly fmrSupported: number;
 }
 
 /** The judge of one search. */
@@ -44,7 +49,7 @@ export interface Compared {
   readonly model: string;
   /** Of the stored faces; none where photographs are compared. */
   readonly galleries: readonly Gallery[];
-  /** Enrolled faces or templates that each face is compared with; 1 for two photographs. */
+  /** Enrolled faces that each face is compared with. */
   readonly comparisons: number;
   /** Calibrations tell of faces, and nothing of templates. */
   readonly rankBy: 'face' | 'template';
@@ -66,29 +71,10 @@ export async function judgeOf(
   cardThreshold: number,
 ): Promise<Judge> {
   const { galleries, model, rankBy } = compared;
-  const calibrations =
-    rankBy === 'face' ? await calibrationsInForce(db, galleries) : new Map<string, Calibration>();
+  const calibrations = await calibrationsInForce(db, rankBy === 'face' ? galleries : []);
   const curves = new Map([...calibrations].map(([id, one]) => [id, fmrCurve(one)]));
   const card = rankBy === 'face' ? cardCurve(model) : null;
-  const calibrationOf = (id: string) => calibrations.get(id) ?? null;
-  const rates = galleries.map(({ falseHitRate }) => falseHitRate ?? DEFAULT_FALSE_HIT_RATE);
-  const falseHitRate = Math.min(...rates, ...(rates.length > 0 ? [] : [DEFAULT_FALSE_HIT_RATE]));
-  const { comparisons, threshold } = compared;
-  const base = { falseHitRate, comparisons };
-  const rules = galleries.map((gallery): Rule => {
-    if (gallery.threshold !== null) return fixed(base, 'GALLERY', gallery.threshold);
-    const curve = curves.get(gallery.id);
-    if (!curve) return fixed(base, 'MODEL_CARD', cardThreshold);
-    const derived: Derived = deriveThresholds(curve, falseHitRate, comparisons);
-    return { ...base, ...derived, basis: 'CALIBRATION', calibration: calibrationOf(gallery.id) };
-  });
-  const rule =
-    threshold != null
-      ? fixed(base, 'ARGUMENT', threshold)
-      : strictest([
-          ...rules,
-          ...(rules.length > 0 ? [] : [fixed(base, 'MODEL_CARD', cardThreshold)]),
-        ]);
+  const rule = ruleOf(compared, calibrations, cardThreshold);
   return {
     rule,
     decide: (distance) => decide(distance, rule),
@@ -96,49 +82,63 @@ export async function judgeOf(
       const curve = (galleryId && curves.get(galleryId)) || card;
       return curve ? estimateFmr(curve, distance) : null;
     },
-    calibrationOf,
+    calibrationOf: (galleryId) => calibrations.get(galleryId) ?? null,
   };
 }
 
 /** How a rule came to its threshold, in one line. */
-export function explainRule(rule: Rule): string {
-  const { basis, calibration, falseHitRate, comparisons, fmrAllowed, fmrSupported } = rule;
+export function explainRule({ basis, kept, decisive }: Rule): string {
   if (basis === 'ARGUMENT') return 'the threshold that was asked for';
   if (basis === 'GALLERY') return "the gallery's own threshold";
-  if (!calibration || fmrAllowed === null || fmrSupported === null)
-    return "the model card's threshold: no calibration applies, so that no false hit rate is kept";
-  const needed = `a false hit rate of ${falseHitRate} over ${comparisons} comparisons allows a false match rate of ${short(fmrAllowed)}`;
-  return rule.decisive
-    ? `${needed}, which ${calibration.impostorPairs} impostor pairs support at this threshold`
-    : `${needed}; ${calibration.impostorPairs} impostor pairs support no less than ${short(fmrSupported)}, so that hits are to be reviewed`;
+  if (!kept)
+    return "the model card's threshold: no calibration applies, so no false hit rate is kept";
+  const { impostorPairs } = kept.calibration;
+  const needed = `a false hit rate of ${kept.falseHitRate} over ${kept.comparisons} comparisons allows each a false match rate of ${short(kept.fmrAllowed)}`;
+  return decisive
+    ? `${needed}, which ${impostorPairs} impostor pairs support at this threshold`
+    : `${needed}; ${impostorPairs} impostor pairs support none below ${short(kept.fmrSupported)}, so hits are to be reviewed`;
 }
 
-function fixed(
-  base: Pick<Rule, 'falseHitRate' | 'comparisons'>,
-  basis: Basis,
-  threshold: number,
+function ruleOf(
+  { galleries, threshold, comparisons }: Compared,
+  calibrations: ReadonlyMap<string, Calibration>,
+  cardThreshold: number,
 ): Rule {
-  return {
-    ...base,
-    basis,
-    threshold,
-    reviewThreshold: threshold,
-    decisive: true,
-    calibration: null,
-    fmrAllowed: null,
-    fmrSupported: null,
-  };
+  if (threshold != null) return fixed('ARGUMENT', threshold);
+  const rates = galleries.map((gallery) => gallery.falseHitRate ?? DEFAULT_FALSE_HIT_RATE);
+  const rules = galleries.map((gallery): Rule => {
+    if (gallery.threshold !== null) return fixed('GALLERY', gallery.threshold);
+    const calibration = calibrations.get(gallery.id);
+    if (!calibration) return fixed('MODEL_CARD', cardThreshold);
+    // A stranger has one chance in all galleries together.
+    const falseHitRate = Math.min(...rates);
+    const { fmrAllowed, fmrSupported, ...thresholds } = deriveThresholds(
+      fmrCurve(calibration),
+      falseHitRate,
+      comparisons,
+    );
+    const kept = { calibration, falseHitRate, comparisons, fmrAllowed, fmrSupported };
+    return { ...thresholds, basis: 'CALIBRATION', kept };
+  });
+  return strictest(rules) ?? fixed('MODEL_CARD', cardThreshold);
 }
 
-function strictest(rules: readonly Rule[]): Rule {
-  return rules.reduce((least, rule) => (rule.threshold < least.threshold ? rule : least));
+function fixed(basis: Basis, threshold: number): Rule {
+  return { basis, threshold, reviewThreshold: threshold, decisive: true, kept: null };
+}
+
+function strictest(rules: readonly Rule[]): Rule | undefined {
+  const least = Math.min(...rules.map(({ threshold }) => threshold));
+  return rules.find(({ threshold }) => threshold === least);
 }
 
 function cardCurve(model: string): FmrCurve | null {
   const points = manifest(model).operatingPoints;
-  return points ? { impostorPairs: points[0].pairs, curve: points } : null;
+  if (!points) return null;
+  const curve = [...points].sort((a, b) => a.threshold - b.threshold);
+  return { impostorPairs: curve[0].pairs, curve };
 }
 
 function short(rate: number): string {
-  return rate.toPrecision(2);
+  return String(Number(rate.toPrecision(2)));
 }
