@@ -1,4 +1,4 @@
-import { seededRandom } from '../statistics/seededRandom.ts';
+import { seededRandom, shuffled } from '../statistics/seededRandom.ts';
 
 /** What decides which faces may be compared with which. */
 export interface Owned {
@@ -41,16 +41,6 @@ export function chooseFaces<F extends Owned>(faces: Iterable<F>, seed: number): 
     genuine: several.slice(0, GENUINE_IDENTITIES).map((group) => group.slice(0, FACES_OF_ONE)),
     impostor: inTurn(groups, IMPOSTOR_FACES),
   };
-}
-
-/** A copy in random order (Fisher and Yates). */
-export function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const mixed = [...items];
-  for (let i = mixed.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [mixed[i], mixed[j]] = [mixed[j], mixed[i]];
-  }
-  return mixed;
 }
 
 function inTurn<F>(groups: readonly (readonly F[])[], limit: number): F[] {
