@@ -76,7 +76,8 @@ function number(min: number, max: number): (text: string) => number {
   };
 }
 
-function integer(min: number, max: number): (text: string) => number {
+/** Parses a whole number in a range. */
+export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = number(min, max)(text);
     if (!Number.isInteger(value)) throw new InvalidArgumentError('It must be a whole number.');

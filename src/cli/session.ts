@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import type { PrismaClient } from '../generated/prisma/client.ts';
 
 /** Opens the engine, hands it to `work`, and closes it whatever happens. */
 export async function withEngine(work: (engine: Engine) => Promise<void>): Promise<void> {
@@ -10,4 +11,12 @@ export async function withEngine(work: (engine: Engine) => Promise<void>): Promi
   } finally {
     await engine.close();
   }
+}
+
+/** Opens the server's database, which no server may hold if it is embedded, and closes it in the end. */
+export async function withDatabase(work: (db: PrismaClient) => Promise<void>): Promise<void> {
+  const { openDatabase } = await import('../faces/database/database.ts');
+  const directory = process.env.FACEGRAPH_DATA ?? '.data';
+  const database = await openDatabase(directory, process.env.DATABASE_URL);
+  await work(database.client).finally(() => database.close());
 }

@@ -75,7 +75,7 @@ function intervals({ genuine, impostor }: Scores, { threshold }: OperatingPoint)
 function curveOf(scores: Scores): OperatingPoint[] {
   const points = ranks(scores.impostor.length).map((rank) => pointWithin(scores, rank));
   // Impostors at one distance give one threshold.
-  return points.filter(({ threshold }, i) => threshold > (points[i - 1]?.threshold ?? -1));
+  return points.filter(({ threshold }, i) => threshold > (points[i - 1]?.threshold ?? -Infinity));
 }
 
 function ranks(count: number): number[] {

@@ -63,13 +63,14 @@ export function pointAtFmr(scores: Scores, fmr: number): OperatingPoint | null {
 
 /**
  * The most generous threshold that at most `hits` impostors are within, midway between the distances on
- * both sides of it.
+ * both sides of it; −1, within which nothing is, when more lie at 0.
  */
 export function pointWithin(scores: Scores, hits: number): OperatingPoint {
   const { genuine, impostor } = scores;
   const first = impostor[hits] ?? Infinity;
   const inside = Math.max(below(genuine, first), below(impostor, first), 0);
-  const threshold = first === Infinity ? inside : (inside + first) / 2;
+  const between = first === Infinity ? inside : (inside + first) / 2;
+  const threshold = first === 0 ? -1 : between;
   return ratesAt(scores, threshold);
 }
 
