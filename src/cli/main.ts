@@ -5,6 +5,7 @@ import { registerConfig } from './config.ts';
 import { registerDetect } from './detect.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerEmbed } from './embed.ts';
+import { registerEval } from './eval.ts';
 import { report } from './failure.ts';
 import { registerGallery } from './gallery.ts';
 import { registerIdentify } from './identify.ts';
@@ -30,6 +31,7 @@ for (const register of [
   registerVerify,
   registerIdentify,
   registerClassify,
+  registerEval,
   registerGallery,
   registerCalibrate,
   registerDoctor,

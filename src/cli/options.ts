@@ -4,20 +4,34 @@ import type { DetectOptions } from '../engine/engine.ts';
 /** The embedder whose weights are to be had wherever npm works. */
 export const DEFAULT_MODEL = 'facenet-vggface2';
 
-/** What every verb that looks at photographs accepts. */
-export interface PhotographOptions {
-  readonly json?: boolean;
-  readonly out?: string;
+/** How faces are looked for. */
+export interface DetectionOptions {
   readonly minFace?: number;
   readonly stages?: [number, number, number];
   readonly scaleFactor?: number;
 }
 
+/** What every verb that looks at photographs accepts. */
+export interface PhotographOptions extends DetectionOptions {
+  readonly json?: boolean;
+  readonly out?: string;
+}
+
 /** Adds --json, --out and the parameters of detection. */
 export function photographOptions(command: Command): Command {
+  return detectionOptions(
+    jsonOption(command).option('--out <dir>', 'write pictures into this folder'),
+  );
+}
+
+/** Adds --json. */
+export function jsonOption(command: Command): Command {
+  return command.option('--json', 'print one JSON document on stdout');
+}
+
+/** Adds --min-face, --stages and --scale-factor. */
+export function detectionOptions(command: Command): Command {
   return command
-    .option('--json', 'print one JSON document on stdout')
-    .option('--out <dir>', 'write pictures into this folder')
     .addOption(
       new Option('--min-face <pixels>', 'smallest face looked for (default 20)').argParser(
         number(12, 10_000),
@@ -59,7 +73,7 @@ export function topOption(command: Command, what: string): Command {
 }
 
 /** The engine's detection options out of those given on the command line. */
-export function detectOptions(options: PhotographOptions): DetectOptions {
+export function detectOptions(options: DetectionOptions): DetectOptions {
   return {
     ...(options.minFace !== undefined && { minFaceSize: options.minFace }),
     ...(options.stages && { thresholds: options.stages }),
@@ -76,7 +90,7 @@ function number(min: number, max: number): (text: string) => number {
   };
 }
 
-/** Parses a whole number in a range. */
+/** A whole number of the command line. */
 export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = number(min, max)(text);
