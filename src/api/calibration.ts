@@ -4,7 +4,7 @@ import type { PromisedPoint } from '../faces/calibration/measure.ts';
 import { calibrate } from '../faces/jobs/calibrate.ts';
 import { finestFmr, type OperatingPoint } from '../faces/statistics/errorRates.ts';
 import { builder, pageCost } from './builder.ts';
-import { GalleryNotFound, IdempotencyKeyReused, InvalidInput } from './failures.ts';
+import { GalleryNotFound, IdempotencyKeyReused, InvalidInput, ModelMismatch } from './failures.ts';
 import { GalleryBy, galleryBy } from './gallery.ts';
 import { IDEMPOTENCY, once, still } from './idempotency.ts';
 
@@ -98,7 +98,7 @@ builder.prismaObjectFields('Gallery', (t) => ({
     authScopes: { galleryRead: true },
     select: { model: true, calibrations: { where: { voidedAt: null } } },
     resolve: ({ model, calibrations: [made] }) =>
-      made?.fingerprint === fingerprint(model) ? made : null,
+      made && made.fingerprint === fingerprint(model) ? made : null,
   }),
   calibrations: t.relatedConnection(
     'calibrations',
@@ -121,7 +121,7 @@ builder.mutationField('calibrate', (t) =>
     description:
       "Makes a job that calibrates a gallery: it compares the gallery's own faces, a bounded sample of them, to find what distances mean. From then on `identify` and `verify` decide by it. It takes two photographs of somebody at least, and 30 pairs of two people; else the job fails. Scope `gallery:write`.",
     authScopes: { galleryWrite: true },
-    errors: { types: [GalleryNotFound, InvalidInput, IdempotencyKeyReused] },
+    errors: { types: [GalleryNotFound, ModelMismatch, InvalidInput, IdempotencyKeyReused] },
     args: {
       gallery: t.arg({ type: GalleryBy, required: true, description: 'Which one.' }),
       seed: t.arg.int({

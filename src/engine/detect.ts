@@ -3,13 +3,13 @@ import type { Gpu } from '../gpu/device.ts';
 import { closeScope, openScope } from '../gpu/plan.ts';
 import { type GpuImage, type Normalise, resize } from '../kernels/resize.ts';
 import { type Corners, nms, regress, type ScoredBox, square, truncate } from './boxes.ts';
-import { type CropNetwork, createCropNetwork } from './cropNetwork.ts';
+import { type CropNetwork, type Cut, createCropNetwork } from './cropNetwork.ts';
 import type { DetectOptions } from './engine.ts';
 import type { Face, Point } from './face.ts';
 import { onet, pnet, rnet } from './networks/mtcnn.ts';
 import { proposalBoxes } from './proposalBoxes.ts';
 import { type ProposalPlan, planProposals } from './proposals.ts';
-import { type Level, pyramid } from './pyramid.ts';
+import { type Level, pyramid, WARM_LEVELS } from './pyramid.ts';
 import { type Parameter, uploadWeights } from './weightBuffer.ts';
 
 /** MTCNN on one device. Calls must not overlap. */
@@ -21,7 +21,8 @@ export interface Detector {
   destroy(): void;
 }
 
-const NORMALISE: Normalise = { mean: [127.5, 127.5, 127.5], scale: 1 / 128 };
+/** What the three networks expect. */
+export const NORMALISE: Normalise = { mean: [127.5, 127.5, 127.5], scale: 1 / 128 };
 const RNET_SIZES = [4, 16, 64, 256];
 const ONET_SIZES = [1, 4, 16, 64];
 /** Image sizes whose P-Net plan is kept; cameras send one size, albums a few. */
@@ -60,7 +61,7 @@ export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>
     const regions = new Int32Array(
       boxes.flatMap(([x1, y1, x2, y2]) => [x1 - 1, y1 - 1, x2 - x1 + 1, y2 - y1 + 1]),
     );
-    const [head] = await net.run(image, regions, boxes.length);
+    const [head] = await net.run([{ load: () => image, words: regions, count: boxes.length }]);
     const width = head.length / Math.max(1, boxes.length);
     return boxes.map((corners, i) => {
       const row = head.subarray(i * width, (i + 1) * width);
@@ -85,7 +86,9 @@ export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>
       return nms(last, 0.7, 'min').map((i) => face(last[i], image));
     },
     async warmUp(image) {
-      await proposals(image, complete({}));
+      const [threshold] = complete({}).thresholds;
+      const plan = await planProposals(gpu, pnetWeights, image, WARM_LEVELS, threshold, NORMALISE);
+      await plan.run().finally(plan.destroy);
       await refine.warmUp(image);
       await output.warmUp(image);
     },
@@ -109,17 +112,22 @@ function cropNetwork(
     weights,
     sizes,
     words: 4,
-    cut: (scope, image, boxes, y) =>
-      resize(scope, {
-        label: `${network.name} crops`,
-        image,
-        boxes,
-        y,
-        rows: { first: 0, full: y.shape[1] },
-        round: false,
-        normalise: NORMALISE,
-      }),
+    cut: cutBoxes(network.name),
   });
+}
+
+/** Cuts boxes x y w h for R- and O-Net. */
+export function cutBoxes(name: string): Cut {
+  return (scope, image, boxes, y) =>
+    resize(scope, {
+      label: `${name} crops`,
+      image,
+      boxes,
+      y,
+      rows: { first: 0, full: y.shape[1] },
+      round: false,
+      normalise: NORMALISE,
+    });
 }
 
 function complete(options: DetectOptions): Required<DetectOptions> {

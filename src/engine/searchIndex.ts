@@ -52,6 +52,7 @@ export function createSearchIndex(
   const encoded = (embedding: Float32Array) => (half ? toHalf(embedding) : embedding);
   const chunks: Chunk[] = [];
   const places = new Map<string, { chunk: Chunk; row: number }>();
+  const searching = new Set<Promise<unknown>>();
   let destroyed = false;
 
   const write = (chunk: Chunk, row: number, id: string, values: Rows | Float32Array) => {
@@ -124,7 +125,7 @@ export function createSearchIndex(
       for (const probe of probes) check(probe);
       if (!(Number.isInteger(k) && k >= 1))
         throw new FacegraphError('InvalidInput', `k is ${k}: give 1 and more`);
-      return onGpu(async (gpu) => {
+      const search = onGpu(async (gpu) => {
         const found: { id: string; distance: number }[][] = probes.map(() => []);
         for (let from = 0; from < probes.length; from += MAX_PROBES) {
           const some = probes.slice(from, from + MAX_PROBES);
@@ -135,14 +136,18 @@ export function createSearchIndex(
         }
         return found.map((hits) => hits.sort((a, b) => a.distance - b.distance).slice(0, k));
       });
+      searching.add(search);
+      const forget = () => searching.delete(search);
+      search.then(forget, forget);
+      return search;
     },
     destroy() {
       destroyed = true;
-      // Behind the searches that are waiting; without a device there is nothing to free.
-      onGpu(async () => {
+      // The searches that wait still have their answers.
+      void Promise.allSettled(searching).then(() => {
         for (const chunk of chunks.splice(0)) chunk.resident?.buffer.destroy();
         places.clear();
-      }).catch(() => undefined);
+      });
     },
   };
 }

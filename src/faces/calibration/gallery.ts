@@ -64,12 +64,15 @@ export async function storeCalibration(
   if (!gallery) throw new FacegraphError('GalleryNotFound', 'the gallery was deleted meanwhile');
   if (gallery.model !== made.model)
     throw new FacegraphError('ModelMismatch', 'the gallery was embedded anew meanwhile');
+  const holds = fingerprint(made.model);
+  if (holds === null)
+    throw new FacegraphError('ModelMismatch', `${made.model} is a past revision: reembed it first`);
   await voidCalibrations(tx, galleryId);
   return tx.calibration.create({
     data: {
       ...made,
       galleryId,
-      fingerprint: fingerprint(made.model),
+      fingerprint: holds,
       points: points as unknown as Prisma.InputJsonArray,
       curve: curve as unknown as Prisma.InputJsonArray,
     },

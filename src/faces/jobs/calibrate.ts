@@ -1,3 +1,4 @@
+import { currentModel } from '../../engine/weights/revision.ts';
 import { FacegraphError } from '../../errors.ts';
 import { measureGallery, storeCalibration } from '../calibration/gallery.ts';
 import { transact } from '../gallery/once.ts';
@@ -13,7 +14,8 @@ const REPORT_EVERY = 160;
  * Makes a job that calibrates a gallery: it finds out what distances mean by comparing the gallery's
  * own faces. What is in force stays so until it is done.
  * @param keyId the key that asks for it.
- * @throws FacegraphError `GalleryNotFound`. Whether the faces suffice shows the job.
+ * @throws FacegraphError `GalleryNotFound`, `ModelMismatch` for a past revision of its model. Whether the
+ *   faces suffice shows the job.
  */
 export async function calibrate(
   service: JobService,
@@ -21,7 +23,8 @@ export async function calibrate(
   by: GalleryBy,
   input: CalibrateInput,
 ): Promise<{ id: string }> {
-  const { id: galleryId } = await findGallery(service, by);
+  const { id: galleryId, model } = await findGallery(service, by);
+  currentModel(model);
   const made = await transact(service, async (tx) => {
     const { id } = await tx.job.create({
       data: { kind: 'CALIBRATE', state: 'QUEUED', galleryId, keyId, input: { ...input } },
