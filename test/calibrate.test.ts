@@ -91,9 +91,9 @@ describe('calibrate', () => {
     expect(rule.explanation).toMatch(/model card/);
     const [nearest, next] = candidates;
     expect(nearest).toMatchObject({ decision: 'MATCH', fmrEstimate: null });
-    // The card knows of no rate below a thousandth.
-    expect(nearest.fmrBelow).toBeGreaterThan(0.0009);
-    expect(nearest.fmrBelow).toBeLessThan(0.0012);
+    // The card knows of no rate below a ten-thousandth.
+    expect(nearest.fmrBelow).toBeGreaterThan(0.00009);
+    expect(nearest.fmrBelow).toBeLessThan(0.00013);
     expect(nearest.explain.calibration).toBeNull();
     expect(nearest.explain.margin).toBeCloseTo(next.distance - nearest.distance, 12);
     expect(next.explain.margin).toBeCloseTo(nearest.distance - next.distance, 12);
