@@ -1,6 +1,6 @@
 import type { Engine } from '../../engine/engine.ts';
 import { identityOf } from '../folder/known.ts';
-import { type About, aboutRun, collect, type Speed } from './collect.ts';
+import { type About, aboutReader, collect, type Speed } from './collect.ts';
 import { type HeldIn, heldInCheck } from './heldIn.ts';
 import { centralFace } from './mainFace.ts';
 import type { Reader } from './reader.ts';
@@ -54,7 +54,7 @@ export async function evaluateCalibration(
   for (let i = 0; i < test.divisions; i++) divisions.push(await heldInCheck(faces, test.seed + i));
   return {
     evaluation: 'calibration',
-    about: aboutRun(engine, { model: reader.model, fingerprint: reader.fingerprints.embedding }),
+    about: aboutReader(engine, reader),
     dataset: {
       images: paths.length,
       people: new Set(faces.map(({ identity }) => identity)).size,
