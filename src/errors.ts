@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'NoFaceFound'
   | 'MultipleFacesFound'
   | 'FaceTooSmall'
+  | 'TooFewFaces'
   | 'GalleryNotFound'
   | 'IdentityNotFound'
   | 'FaceNotFound'

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerEvalCalibration } from './evalCalibration.ts';
 import { registerEvalDetection } from './evalDetection.ts';
 import { registerEvalIdentification } from './evalIdentification.ts';
 import { registerEvalVerification } from './evalVerification.ts';
@@ -12,6 +13,7 @@ export function registerEval(program: Command): void {
     registerEvalVerification,
     registerEvalIdentification,
     registerEvalDetection,
+    registerEvalCalibration,
   ])
     register(group);
 }

@@ -26,6 +26,8 @@ export interface NewGallery {
   readonly keepImages?: boolean;
   /** Days after which a face is deleted; never when null or absent. */
   readonly retentionDays?: number | null;
+  /** A stranger's chance to be found to be somebody that calibrated thresholds keep. */
+  readonly falseHitRate?: number | null;
 }
 
 /** A person to be entered into a gallery. */

@@ -3,14 +3,14 @@ import type { Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
 import type { Service } from './galleries.ts';
 import { personColumns } from './person.ts';
-import { retention } from './settings.ts';
+import { falseHitRate, retention } from './settings.ts';
 import * as store from './store.ts';
 import { named } from './text.ts';
 
 /**
  * Changes a gallery; what is undefined stays as it is. Without `keepImages` the photographs that are
  * stored are deleted too.
- * @param data `threshold` null: the model's own; `retentionDays` null: for ever, else it goes for the
+ * @param data `threshold` null: the calibration's or the model's; `retentionDays` null: for ever, else it goes for the
  *   faces enrolled before too.
  * @throws FacegraphError `GalleryNotFound`, `NameTaken`, `InvalidInput`.
  */
@@ -24,6 +24,7 @@ export async function updateGallery(
     ...more,
     name: name === undefined ? undefined : named(name),
     retentionDays: retention(retentionDays),
+    falseHitRate: falseHitRate(more.falseHitRate),
   };
   const change = async (tx: Prisma.TransactionClient) => {
     await tx.gallery.update({ where: { id }, data });
