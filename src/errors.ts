@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'LowConfidence'
   | 'LandmarksOutside'
   | 'QualityTooLow'
+  | 'TooFewFaces'
   | 'GalleryNotFound'
   | 'IdentityNotFound'
   | 'FaceNotFound'

@@ -23,9 +23,10 @@ describe('facegraph gallery', () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
   let id: string;
   const path = (name: string) => join(directory.path, name);
-  const run = async (data: string, ...args: string[]) => {
+  const run = (data: string, ...args: string[]) => call(data, 'gallery', ...args);
+  const call = async (data: string, ...args: string[]) => {
     const env = { ...process.env, FACEGRAPH_DATA: path(data) };
-    const ran = promisify(execFile)(process.execPath, [PROGRAM, 'gallery', ...args], { env });
+    const ran = promisify(execFile)(process.execPath, [PROGRAM, ...args], { env });
     return ran.then(
       ({ stdout }) => ({ code: 0, stdout, stderr: '' }),
       ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
@@ -41,10 +42,44 @@ describe('facegraph gallery', () => {
     id = await galleryOf(service, { name: 'staff' }, [
       { name: 'Ada', externalId: 'a', faces: [unit(1), unit(2)] },
     ]);
+    await galleryOf(
+      service,
+      { name: 'crew' },
+      Array.from({ length: 9 }, (_, i) => ({
+        name: `person ${i}`,
+        externalId: null,
+        faces: [unit(10 + 2 * i), unit(11 + 2 * i)],
+      })),
+    );
     await database.close();
   });
 
   afterAll(() => directory.remove());
+
+  it('is calibrated, and what came out is stored', async () => {
+    // 18 faces of 9 people: 9 genuine pairs, 144 of impostors, which support a tenth and no hundredth.
+    const { code, stdout } = await call('here', 'calibrate', 'crew');
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toBe(
+      'crew, facenet-vggface2: 18 faces of 9 people, 9 genuine and 144 impostor pairs',
+    );
+    expect(lines.slice(1).map((line: string) => line.trim().split(/\s+/)[0])).toEqual([
+      'FMR',
+      '0.1',
+      'equal',
+    ]);
+    const { stdout: json } = await call('here', 'calibrate', 'crew', '--json');
+    expect(JSON.parse(json)).toMatchObject({ impostorPairs: 144, seed: 1, voidedAt: null });
+    const database = await openDatabase(path('here'));
+    const rows = await database.client.calibration.findMany({ orderBy: { id: 'asc' } });
+    await database.close();
+    expect(rows.map(({ voidedAt }) => voidedAt === null)).toEqual([false, true]);
+    expect(await call('here', 'calibrate', 'staff')).toMatchObject({
+      code: 1,
+      stderr: 'facegraph: TooFewFaces: 1 genuine and 0 impostor pairs: it takes one and 30\n',
+    });
+  });
 
   it('exports into a file of its owner alone, and never over another', async () => {
     const out = path('staff.tar');

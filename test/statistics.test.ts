@@ -12,7 +12,7 @@ import {
   scoresOf,
 } from '../src/faces/statistics/errorRates.ts';
 import { accuracyAt, bestThreshold, foldedAccuracy } from '../src/faces/statistics/folds.ts';
-import { wilson } from '../src/faces/statistics/interval.ts';
+import { rateBelow, wilson } from '../src/faces/statistics/interval.ts';
 import { seededRandom } from '../src/faces/statistics/seededRandom.ts';
 
 // Hundredths, so that ties are common; now and then a face that was not found.
@@ -58,6 +58,31 @@ describe('error rates', () => {
   it('meet where both are nearest', () => {
     expect(equalErrorRate(scores)).toEqual({ threshold: 0.5, rate: expect.closeTo(0.225) });
     expect(equalErrorRate(scoresOf([{ distance: 0.1, genuine: true }])).rate).toBeNaN();
+  });
+
+  it('meet where a search through all distances finds it', () => {
+    fc.assert(
+      fc.property(both, (all) => {
+        const tested = scoresOf(all);
+        const finite = all.map(({ distance }) => distance).filter((d) => d < Infinity);
+        const gap = (distance: number) => {
+          const { fmr, fnmr } = ratesAt(tested, distance);
+          return Math.abs(fmr - fnmr);
+        };
+        const least = Math.min(...finite.map(gap));
+        const { threshold, rate } = equalErrorRate(tested);
+        if (finite.length === 0) expect(rate).toBeNaN();
+        else expect(gap(threshold)).toBeCloseTo(least, 12);
+      }),
+    );
+  });
+
+  it('match nobody where too many impostors are the same picture', () => {
+    const same = scoresOf(
+      Array.from({ length: 40 }, (_, i) => ({ distance: i < 10 ? 0 : 0.5, genuine: false })),
+    );
+    expect(pointAtFmr(same, 0.1)).toMatchObject({ threshold: -1, fmr: 0 });
+    expect(pointAtFmr(same, 0.25)).toMatchObject({ threshold: 0.25, fmr: 0.25 });
   });
 
   it('give the most generous threshold of a false match rate', () => {
@@ -207,5 +232,20 @@ describe('intervals', () => {
     // a twice, a and b, b twice.
     expect([...seen].sort()).toEqual(['0 0', '1 1', '2 0']);
     expect(bootstrap(all, () => [Number.NaN])).toEqual([[Number.NaN, Number.NaN]]);
+  });
+});
+
+describe('the bound of a rate', () => {
+  it('is the exact one of Poisson, within a hundredth', () => {
+    for (const hits of [0, 1, 2, 3, 10, 50]) {
+      const mean = rateBelow(hits, 1e6) * 1e6;
+      // The chance of so few hits, had the rate been the bound.
+      let [term, chance] = [Math.exp(-mean), 0];
+      for (let k = 0; k <= hits; k++, term *= mean / k) chance += term;
+      expect(chance).toBeGreaterThan(0.047);
+      expect(chance).toBeLessThan(0.053);
+    }
+    expect(rateBelow(0, 300)).toBe(0.01);
+    expect(rateBelow(5, 3)).toBe(1);
   });
 });

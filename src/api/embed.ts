@@ -6,6 +6,7 @@ import {
 } from '../faces/search/embedFaces.ts';
 import { type EmbeddingFound, searchByEmbedding } from '../faces/search/identifyPeople.ts';
 import { builder, IMAGE_COST } from './builder.ts';
+import { DecisionRule } from './decision.ts';
 import * as failures from './failures.ts';
 import { Candidate } from './identify.ts';
 import { ImageInput, readFace } from './image.ts';
@@ -50,13 +51,20 @@ const EmbeddingSearch = builder.objectRef<EmbeddingFound>('EmbeddingSearch').imp
   description: 'Who of one or several galleries is near an embedding.',
   fields: (t) => ({
     model: t.exposeString('model', { description: 'The embedding model of the galleries.' }),
-    threshold: t.exposeFloat('threshold', {
-      description: 'Cosine distance up to which somebody matches.',
+    threshold: t.float({
+      description: 'Cosine distance up to which somebody matches; `rule` says why.',
+      resolve: ({ rule }) => rule.threshold,
+    }),
+    rule: t.field({
+      type: DecisionRule,
+      description: 'How the people were judged.',
+      resolve: ({ rule }) => rule,
     }),
     match: t.field({
       type: Candidate,
       nullable: true,
-      description: 'The nearest person within the threshold; null: nobody known.',
+      description:
+        'The nearest person where the decision is `MATCH`; null: nobody known, or nobody for sure.',
       resolve: ({ match }) => match,
     }),
     candidates: t.field({

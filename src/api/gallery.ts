@@ -40,6 +40,7 @@ export const GalleryNode = builder.prismaNode('Gallery', {
     name: t.exposeString('name'),
     model: t.exposeString('model'),
     threshold: t.exposeFloat('threshold', { nullable: true }),
+    falseHitRate: t.exposeFloat('falseHitRate', { nullable: true }),
     keepImages: t.exposeBoolean('keepImages'),
     retentionDays: t.exposeInt('retentionDays', { nullable: true }),
     quality: t.field({
@@ -155,7 +156,12 @@ builder.mutationFields((t) => ({
         description: 'Embedding model, one of `models`. Only `reembed` can change it later.',
       }),
       threshold: t.arg.float({
-        description: "Cosine distance up to which a face matches; the model's own when absent.",
+        description:
+          "Cosine distance up to which a face matches; that of the calibration, else the model's own, when absent.",
+      }),
+      falseHitRate: t.arg.float({
+        description:
+          "A stranger's chance to be found to be somebody that calibrated thresholds keep, 0.000001 to 0.5; 0.01 when absent.",
       }),
       keepImages: t.arg.boolean({
         required: true,
@@ -189,7 +195,12 @@ builder.mutationFields((t) => ({
       id: t.arg.globalID({ required: true, for: [GalleryNode], description: 'Which one.' }),
       name: t.arg.string({ description: 'Unique, 1 to 200 characters.' }),
       threshold: t.arg.float({
-        description: "Cosine distance up to which a face matches; null: the model's own.",
+        description:
+          "Cosine distance up to which a face matches; null: that of the calibration, else the model's own.",
+      }),
+      falseHitRate: t.arg.float({
+        description:
+          "A stranger's chance to be found to be somebody that calibrated thresholds keep, 0.000001 to 0.5; null: 0.01.",
       }),
       keepImages: t.arg.boolean({
         description:
@@ -206,12 +217,13 @@ builder.mutationFields((t) => ({
       }),
     },
     resolve: async (query, _root, { id: { id }, ...args }, context) => {
-      const { name, threshold, keepImages, retentionDays, quality } = args;
+      const { name, threshold, keepImages, retentionDays, falseHitRate, quality } = args;
       await updateGallery(context, id, {
         name: name ?? undefined,
         keepImages: keepImages ?? undefined,
         retentionDays,
         quality,
+        falseHitRate,
         threshold: threshold === null ? null : cosineThreshold(threshold),
       });
       return context.db.gallery.findUniqueOrThrow({ ...query, where: { id } });

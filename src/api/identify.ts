@@ -2,9 +2,10 @@ import {
   type Found,
   identifyPeople,
   type PeopleIdentified,
-  type Person,
 } from '../faces/search/identifyPeople.ts';
+import type { Person } from '../faces/search/people.ts';
 import { builder, IMAGE_COST } from './builder.ts';
+import { Decision, DecisionRule, Explanation, FMR_BELOW, FMR_ESTIMATE } from './decision.ts';
 import { FaceNode } from './face.ts';
 import * as failures from './failures.ts';
 import { IdentityNode } from './identity.ts';
@@ -31,6 +32,17 @@ export const Candidate = builder.objectRef<Person>('Candidate').implement({
         face && db.face.findUnique({ ...query, where: { id: face.id } }),
     }),
     distance: t.exposeFloat('distance', { description: 'Cosine distance, 0 (same) to 2.' }),
+    decision: t.expose('decision', {
+      type: Decision,
+      description: 'Whether it is this person, by the `rule` of the search.',
+    }),
+    fmrEstimate: t.float({ ...FMR_ESTIMATE, resolve: ({ fmr }) => fmr?.fmr ?? null }),
+    fmrBelow: t.float({ ...FMR_BELOW, resolve: ({ fmr }) => fmr?.below ?? null }),
+    explain: t.field({
+      type: Explanation,
+      description: 'Why this person, and why this decision.',
+      resolve: (person) => person,
+    }),
   }),
 });
 
@@ -47,7 +59,8 @@ const IdentifiedFace = builder
       match: t.field({
         type: Candidate,
         nullable: true,
-        description: 'The nearest person within the threshold; null: nobody known.',
+        description:
+          'The nearest person where the decision is `MATCH`; null: nobody known, or nobody for sure.',
         resolve: ({ match }) => match,
       }),
       candidates: t.field({
@@ -62,8 +75,14 @@ const Identification = builder.objectRef<PeopleIdentified>('Identification').imp
   description: 'Who of one or several galleries is in an image.',
   fields: (t) => ({
     model: t.exposeString('model', { description: 'The embedding model of the galleries.' }),
-    threshold: t.exposeFloat('threshold', {
-      description: 'Cosine distance up to which a face matches.',
+    threshold: t.float({
+      description: 'Cosine distance up to which a face matches; `rule` says why.',
+      resolve: ({ rule }) => rule.threshold,
+    }),
+    rule: t.field({
+      type: DecisionRule,
+      description: 'How the faces were judged.',
+      resolve: ({ rule }) => rule,
     }),
     width: t.int({
       description: 'Of the upright image, in pixels.',

@@ -10,6 +10,7 @@ const Kind = builder.enumType('JobKind', {
   values: {
     [JobKind.ENROL]: { description: 'Enrols many photographs.' },
     [JobKind.REEMBED]: { description: 'Moves a gallery to another model.' },
+    [JobKind.CALIBRATE]: { description: 'Finds out what distances in a gallery mean.' },
   },
 });
 

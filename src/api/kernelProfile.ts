@@ -134,7 +134,7 @@ const KernelProfile = builder.objectRef<Profile>('KernelProfile').implement({
   description: 'How long each GPU step of a model takes here, and how exact it is.',
   fields: (t) => ({
     model: t.exposeString('model', { description: 'What was profiled.' }),
-    batch: t.exposeInt('batch', { description: 'Faces at once.' }),
+    batch: t.exposeInt('batch', { description: 'Crops at once.' }),
     adapter: t.string({
       description: 'The GPU and its driver.',
       resolve: ({ adapter }) => adapter.description,
@@ -188,7 +188,7 @@ builder.queryFields((t) => ({
         required: true,
         defaultValue: 1,
         description:
-          'Faces at once, 1 to 8; with a detector the crops of its second and third network.',
+          'Crops at once, 1 to 8, two a face of a model that is shown mirror images too; with a detector those of its second and third network.',
       }),
     },
     resolve: (_root, { model, batch }, { engine }) => {

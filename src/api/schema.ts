@@ -12,6 +12,7 @@ import './job.ts';
 import './jobBulk.ts';
 import './jobProgress.ts';
 import './jobReembed.ts';
+import './calibration.ts';
 import './cluster.ts';
 import './apiKey.ts';
 import './enrol.ts';

@@ -39,7 +39,7 @@ export const SEARCH_ARGS = builder.args((t) => ({
   top: t.int({ required: true, defaultValue: 5, description: 'Candidates per face, 1 to 100.' }),
   threshold: t.float({
     description:
-      "Cosine distance; the gallery's (of several the lowest), else its model's own, when absent.",
+      "Cosine distance; when absent the gallery's own, else that of its calibration, else its model's; of several galleries the lowest.",
   }),
   rankBy: t.field({
     type: RankBy,

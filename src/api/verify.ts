@@ -6,6 +6,7 @@ import {
 import { cosineThreshold } from './arguments.ts';
 import { builder, IMAGE_COST } from './builder.ts';
 import type { Context } from './context.ts';
+import { Decision, DecisionRule, FMR_BELOW, FMR_ESTIMATE } from './decision.ts';
 import { FaceNode } from './face.ts';
 import * as failures from './failures.ts';
 import { DetectedFace, type IndexedFace, indexed } from './picture.ts';
@@ -54,7 +55,16 @@ const FacePair = builder.objectRef<IndexedPair>('FacePair').implement({
       description:
         'The same with the template of the identity, the mean of its enrolled faces, in place of the nearest; null without an identity. `match` does not look at it.',
     }),
-    match: t.exposeBoolean('match', { description: 'Whether `distance` ≤ `threshold`.' }),
+    match: t.boolean({
+      description: 'Whether the decision is `MATCH`.',
+      resolve: ({ decision }) => decision === 'MATCH',
+    }),
+    decision: t.expose('decision', {
+      type: Decision,
+      description: 'Whether both are one person, by `distance` and the `rule` of the comparison.',
+    }),
+    fmrEstimate: t.float({ ...FMR_ESTIMATE, resolve: ({ fmr }) => fmr?.fmr ?? null }),
+    fmrBelow: t.float({ ...FMR_BELOW, resolve: ({ fmr }) => fmr?.below ?? null }),
   }),
 });
 
@@ -62,12 +72,18 @@ const Verification = builder.objectRef<ProbesVerified>('Verification').implement
   description: 'Whether two sides show the same people.',
   fields: (t) => ({
     model: t.exposeString('model', { description: 'The embedding model that compared them.' }),
-    threshold: t.exposeFloat('threshold', {
-      description: 'Cosine distance up to which a pair matches.',
+    threshold: t.float({
+      description: 'Cosine distance up to which a pair matches; `rule` says why.',
+      resolve: ({ rule }) => rule.threshold,
+    }),
+    rule: t.field({
+      type: DecisionRule,
+      description: 'How the pairs were judged.',
+      resolve: ({ rule }) => rule,
     }),
     match: t.boolean({
       description: 'Whether any pair matches: somebody is on both sides.',
-      resolve: ({ pairs }) => pairs.some(({ match }) => match),
+      resolve: ({ pairs }) => pairs.some(({ decision }) => decision === 'MATCH'),
     }),
     pairs: t.field({
       type: [FacePair],
@@ -103,7 +119,7 @@ builder.queryFields((t) => ({
       }),
       threshold: t.arg.float({
         description:
-          "Cosine distance; the gallery's of an identity, else the model's, when absent.",
+          "Cosine distance; the gallery's of an identity or its calibration's, else the model's, when absent.",
       }),
     },
     resolve: async (_root, { model, ...args }, context) => {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerEvalCalibration } from './evalCalibration.ts';
 import { registerEvalDetection } from './evalDetection.ts';
 import { registerEvalIdentification } from './evalIdentification.ts';
 import { registerEvalQuality } from './evalQuality.ts';
@@ -14,6 +15,7 @@ export function registerEval(program: Command): void {
     registerEvalIdentification,
     registerEvalDetection,
     registerEvalQuality,
+    registerEvalCalibration,
   ])
     register(group);
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { FacegraphError } from '../errors.ts';
 import type { Service } from '../faces/gallery/galleries.ts';
 import { print } from './output.ts';
-import { withEngine } from './session.ts';
+import { withDatabase, withEngine } from './session.ts';
 
 interface Export {
   readonly out: string;
@@ -87,11 +87,4 @@ function opened(path: string, flags: 'r' | 'wx'): Promise<FileHandle> {
     const what = flags === 'r' ? 'read' : 'made';
     throw new FacegraphError('InvalidInput', `${path} cannot be ${what} (${code})`);
   });
-}
-
-async function withDatabase(work: (db: Service['db']) => Promise<void>): Promise<void> {
-  const { openDatabase } = await import('../faces/database/database.ts');
-  const directory = process.env.FACEGRAPH_DATA ?? '.data';
-  const database = await openDatabase(directory, process.env.DATABASE_URL);
-  await work(database.client).finally(() => database.close());
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { registerCalibrate } from './calibrate.ts';
 import { registerClassify } from './classify.ts';
 import { registerConfig } from './config.ts';
 import { registerDetect } from './detect.ts';
@@ -33,6 +34,7 @@ for (const register of [
   registerClassify,
   registerEval,
   registerGallery,
+  registerCalibrate,
   registerDoctor,
   registerConfig,
   registerWeights,

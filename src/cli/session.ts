@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { Replacements } from '../gpu/device.ts';
 
 /** Opens the engine, with kernels replaced, hands it to `work`, and closes it whatever happens. */
@@ -14,4 +15,12 @@ export async function withEngine(
   } finally {
     await engine.close();
   }
+}
+
+/** Opens the server's database, which no server may hold if it is embedded, and closes it in the end. */
+export async function withDatabase(work: (db: PrismaClient) => Promise<void>): Promise<void> {
+  const { openDatabase } = await import('../faces/database/database.ts');
+  const directory = process.env.FACEGRAPH_DATA ?? '.data';
+  const database = await openDatabase(directory, process.env.DATABASE_URL);
+  await work(database.client).finally(() => database.close());
 }

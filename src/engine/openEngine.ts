@@ -1,4 +1,4 @@
-import { FacegraphError } from '../errors.ts';
+import { engineBusy, FacegraphError } from '../errors.ts';
 import { type Gpu, openGpu, type Replacements } from '../gpu/device.ts';
 import { createDetector, type Detector } from './detect.ts';
 import { createEmbeddingNetwork, type EmbeddingNetwork, LARGEST_BATCH } from './embed.ts';
@@ -54,8 +54,9 @@ export interface OpenedEngine extends Engine {
   warmUp(progress?: (model: string) => void): Promise<void>;
 }
 
-/** About how long a profile takes. */
-const PROFILE_SECONDS = 10;
+/** About what a profile takes on a software adapter. */
+const PROFILE_SECONDS = 30;
+
 const BLANK: Image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) };
 
 /**
@@ -136,10 +137,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
       }
     },
     async profile(options) {
-      if (profiling)
-        throw new FacegraphError('EngineBusy', 'another profile is being made', {
-          retryAfter: PROFILE_SECONDS,
-        });
+      if (profiling) throw engineBusy('another profile is being made', PROFILE_SECONDS);
       profiling = true;
       try {
         const { gpu } = await inTurn(async (s) => s);

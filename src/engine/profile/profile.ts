@@ -8,7 +8,7 @@ import type { NetworkParity, Parity } from './parity.ts';
 export interface ProfileOptions {
   /** Manifest name. */
   readonly model: string;
-  /** Faces at once; with a detector the crops that R- and O-Net get. */
+  /** Crops that a network gets at once; a face is two where the model is shown its mirror image. */
   readonly batch: number;
   /** Times that everything is run. */
   readonly runs: number;

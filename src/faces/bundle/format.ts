@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FacegraphError } from '../../errors.ts';
 import { MAX_LABELS } from '../gallery/person.ts';
-import { MAX_DAYS } from '../gallery/settings.ts';
+import { MAX_DAYS, MAX_FALSE_HIT_RATE, MIN_FALSE_HIT_RATE } from '../gallery/settings.ts';
 import { LIMIT_NAMES, LIMITS, limitOf } from '../quality/limits.ts';
 
 /** The files of a bundle in the order they lie in the archive. docs/bundle.md is the specification. */
@@ -57,6 +57,8 @@ export const GalleryFields = z.strictObject({
   id: Id,
   name: Name,
   threshold: z.number().min(0).max(2).nullable(),
+  // Bundles made before there was one have none.
+  falseHitRate: z.number().min(MIN_FALSE_HIT_RATE).max(MAX_FALSE_HIT_RATE).nullable().default(null),
   keepImages: z.boolean(),
   retentionDays: z.int().min(1).max(MAX_DAYS).nullable(),
   /** Those that are not the standard. Absent in bundles from before there were any. */

@@ -21,8 +21,8 @@ const PIPELINE = 1;
  */
 export function fingerprints(model: string, detect: DetectOptions): Fingerprints {
   const detection = detectionFingerprint(detect);
-  const { crop, input } = manifest(model);
-  const embedding = hash({ detection, crop, input, weights: readRecord(model)?.sha256 });
+  const { crop, input, revision } = manifest(model);
+  const embedding = hash({ detection, crop, input, revision, weights: readRecord(model)?.sha256 });
   return { detection, embedding };
 }
 

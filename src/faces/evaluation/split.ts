@@ -1,6 +1,6 @@
 import { FacegraphError } from '../../errors.ts';
 import { identityOf } from '../folder/known.ts';
-import { seededRandom } from '../statistics/seededRandom.ts';
+import { seededRandom, shuffled } from '../statistics/seededRandom.ts';
 
 /** Somebody with pictures, as paths. */
 export interface Person {
@@ -47,13 +47,4 @@ export function splitOpenSet(directory: string, paths: readonly string[], seed: 
       .filter(([identity]) => !known.has(identity))
       .map(([identity, probes]) => ({ identity, gallery: [], probes })),
   };
-}
-
-function shuffled<T>(values: readonly T[], random: () => number): T[] {
-  const drawn = [...values];
-  for (let i = drawn.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [drawn[i], drawn[j]] = [drawn[j], drawn[i]];
-  }
-  return drawn;
 }

@@ -6,7 +6,7 @@ import { eraseData } from './eraseData.ts';
 import type { Indexes } from './indexes.ts';
 import { type Once, transact } from './once.ts';
 import { personColumns } from './person.ts';
-import { retention } from './settings.ts';
+import { falseHitRate, retention } from './settings.ts';
 import * as store from './store.ts';
 import { named } from './text.ts';
 
@@ -28,7 +28,7 @@ export interface Service {
  */
 export async function createGallery(
   service: Service,
-  { name, model, threshold, keepImages, retentionDays, quality }: store.NewGallery,
+  { name, model, threshold, keepImages, ...given }: store.NewGallery,
 ): Promise<{ id: string }> {
   const { engine, galleries } = service;
   if (galleries)
@@ -39,8 +39,9 @@ export async function createGallery(
     model,
     threshold,
     keepImages,
-    retentionDays: retention(retentionDays),
-    quality,
+    retentionDays: retention(given.retentionDays),
+    falseHitRate: falseHitRate(given.falseHitRate),
+    quality: given.quality,
   };
   return transact(service, async (tx) => {
     const { id } = await store.insertGallery(tx, data);

@@ -4,6 +4,9 @@ import { checkedLimits, LIMIT_NAMES, type QualityLimits } from '../quality/limit
 
 /** The longest retention of a gallery, in days. */
 export const MAX_DAYS = 36_500;
+/** Bounds of a gallery's false hit rate. */
+export const MIN_FALSE_HIT_RATE = 1e-6;
+export const MAX_FALSE_HIT_RATE = 0.5;
 
 /**
  * A retention in days as a client gives it: null for ever, undefined unsaid.
@@ -39,4 +42,17 @@ export function limitsColumn(
 
 function defined(limits: QualityLimits): QualityLimits {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+/**
+ * A stranger's chance of a false hit as a client gives it: null for the usual one, undefined unsaid.
+ * @throws FacegraphError `InvalidInput`.
+ */
+export function falseHitRate(rate: number | null | undefined): number | null | undefined {
+  if (rate != null && !(rate >= MIN_FALSE_HIT_RATE && rate <= MAX_FALSE_HIT_RATE))
+    throw new FacegraphError(
+      'InvalidInput',
+      `a false hit rate is ${MIN_FALSE_HIT_RATE} to ${MAX_FALSE_HIT_RATE}`,
+    );
+  return rate;
 }

@@ -31,6 +31,8 @@ export interface NewGallery {
   readonly retentionDays?: number | null;
   /** What a face must reach; what is absent or null is the standard. */
   readonly quality?: QualityLimits | null;
+  /** A stranger's chance to be found to be somebody that calibrated thresholds keep. */
+  readonly falseHitRate?: number | null;
 }
 
 /** A person to be entered into a gallery. */

@@ -3,16 +3,16 @@ import type { Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
 import type { Service } from './galleries.ts';
 import { personColumns } from './person.ts';
-import { limitsColumn, qualityLimits, retention } from './settings.ts';
+import { falseHitRate, limitsColumn, qualityLimits, retention } from './settings.ts';
 import * as store from './store.ts';
 import { named } from './text.ts';
 
 /**
  * Changes a gallery; what is undefined stays as it is. Without `keepImages` the photographs that are
  * stored are deleted too.
- * @param data `threshold` null: the model's own; `retentionDays` null: for ever, else it goes for the
- *   faces enrolled before too; `quality` null, or one of its limits: the standard. Faces that are
- *   enrolled already stay.
+ * @param data `threshold` null: the calibration's or the model's; `retentionDays` null: for ever, else it
+ *   goes for the faces enrolled before too; `quality` null, or one of its limits: the standard. Faces that
+ *   are enrolled already stay.
  * @throws FacegraphError `GalleryNotFound`, `NameTaken`, `InvalidInput`.
  */
 export async function updateGallery(
@@ -26,6 +26,7 @@ export async function updateGallery(
     name: name === undefined ? undefined : named(name),
     retentionDays: retention(retentionDays),
     qualityLimits: limitsColumn(quality, qualityLimits(gallery)),
+    falseHitRate: falseHitRate(more.falseHitRate),
   };
   const change = async (tx: Prisma.TransactionClient) => {
     await tx.gallery.update({ where: { id }, data });

@@ -16,6 +16,12 @@ export interface ReembedInput {
   readonly dropFacesWithoutImage: boolean;
 }
 
+/** `Job.input` of kind CALIBRATE. */
+export interface CalibrateInput {
+  /** Chooses the faces that are compared. */
+  readonly seed: number;
+}
+
 /** Who is to be found in the gallery or made: by the external id where there is one, else by name. */
 export interface PersonInput {
   readonly name?: string | null;

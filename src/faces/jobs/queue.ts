@@ -77,6 +77,19 @@ export async function advance(
   if (count === 0) throw new LeaseLost();
 }
 
+/**
+ * Says how far a job is that begins from the start when it is broken off: that is no getting on.
+ * @throws LeaseLost
+ */
+export async function report(
+  db: Db,
+  job: Claimed,
+  progress: { done: number; total: number },
+): Promise<void> {
+  const { count } = await db.job.updateMany({ where: held(job), data: progress });
+  if (count === 0) throw new LeaseLost();
+}
+
 /** Writes what became of an item, whose file is deleted with that. @throws LeaseLost */
 export async function settleItem(
   tx: Prisma.TransactionClient,

@@ -3,6 +3,7 @@ import type { Face as DetectedFace, Point } from '../../engine/face.ts';
 import { decodeImage } from '../../engine/image/decode.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Face, Prisma } from '../../generated/prisma/client.ts';
+import { voidCalibrations } from '../calibration/gallery.ts';
 import { violates } from '../database/violates.ts';
 import { changeFaces } from '../gallery/changes.ts';
 import { transact } from '../gallery/once.ts';
@@ -164,6 +165,7 @@ function switchModel({ service, job }: Work, unusable: ReadonlySet<string>): Pro
       await advance(tx, job, { refused: lacking.length });
       // The gallery's own threshold was a distance of the old model.
       await tx.gallery.update({ where: { id: galleryId }, data: { model, threshold: null } });
+      await voidCalibrations(tx, galleryId);
       await tx.embedding.deleteMany({ where: { model: { not: model }, face: { galleryId } } });
       await refreshTemplates(tx, galleryId, model);
       await finishJob(tx, job, { state: 'DONE' });

@@ -3,6 +3,7 @@ import { FacegraphError } from '../../errors.ts';
 import type { JobKind } from '../../generated/prisma/client.ts';
 import type { Database } from '../database/database.ts';
 import type { Service } from '../gallery/galleries.ts';
+import { runCalibration } from './calibrate.ts';
 import { runEnrolment } from './enrolment.ts';
 import { expire } from './expire.ts';
 import {
@@ -30,7 +31,11 @@ const AT_ONCE = 2;
 const ATTEMPTS = 3;
 const HOUR = 3_600_000;
 
-const RUN: Readonly<Record<JobKind, Run>> = { ENROL: runEnrolment, REEMBED: runReembedding };
+const RUN: Readonly<Record<JobKind, Run>> = {
+  ENROL: runEnrolment,
+  REEMBED: runReembedding,
+  CALIBRATE: runCalibration,
+};
 
 /**
  * Works on the jobs of the database, beside other processes that do the same, and deletes what has

@@ -1,29 +1,19 @@
 import type { Embedder } from '../../engine/engine.ts';
 import type { Face } from '../../engine/face.ts';
 import { FacegraphError } from '../../errors.ts';
-import type { Gallery, Identity, Face as StoredFace } from '../../generated/prisma/client.ts';
-import { isMatch } from '../distance.ts';
-import type { KnownRow } from '../gallery/indexes.ts';
+import type { Gallery } from '../../generated/prisma/client.ts';
+import { type Judge, judgeOf, type Rule } from '../calibration/rule.ts';
 import { findGallery, type GalleryBy } from '../gallery/store.ts';
-import type { Candidate } from '../identify.ts';
+import { loadPeople, type Person } from './people.ts';
 import { embedProbe, faceProbeOf, type KeptFace, type Probe, type Upload } from './probe.ts';
 import { recordSearch, type Searcher } from './searcher.ts';
 import type { Search } from './searchLog.ts';
-
-/** Somebody of a gallery who is near a probe face. */
-export interface Person {
-  readonly identity: Identity;
-  /** The person's enrolled face that is nearest; null where templates were ranked. */
-  readonly face: StoredFace | null;
-  /** Cosine distance. */
-  readonly distance: number;
-}
 
 /** How galleries are searched. */
 export interface SearchOptions {
   /** People per face. */
   readonly top: number;
-  /** Cosine distance; the lowest of the galleries' own, or their model's, when absent. */
+  /** Cosine distance; see `judgeOf` when absent. */
   readonly threshold?: number | null;
   readonly rankBy: 'face' | 'template';
   /** Ids of identities that are passed over. */
@@ -34,7 +24,7 @@ export interface SearchOptions {
 export interface Found {
   /** Distinct people, nearest first, whether they match or not. */
   readonly candidates: readonly Person[];
-  /** The nearest person within the threshold; null is an explicit "unknown". */
+  /** The nearest person where the decision is a match; null is an explicit "unknown". */
   readonly match: Person | null;
 }
 
@@ -42,7 +32,7 @@ export interface Found {
 export interface Searched {
   readonly galleries: readonly Gallery[];
   readonly model: string;
-  readonly threshold: number;
+  readonly rule: Rule;
 }
 
 /** Every face of a probe with the people near it. */
@@ -65,10 +55,10 @@ export async function identifyPeople(
   source: Upload | KeptFace,
   options: SearchOptions,
 ): Promise<PeopleIdentified> {
-  const { searched, embedder } = await findSearched(service, by, options);
+  const { searched, judge, embedder } = await findSearched(service, by, options);
   const probe = await faceProbeOf(service.engine, source);
   const embeddings = await embedProbe(embedder, probe, probe.faces);
-  const found = await searchPeople(service, searched, embeddings, options);
+  const found = await searchPeople(service, searched, judge, embeddings, options);
   record(service, searched, found, { kind: 'IDENTIFY', imageHashes: [probe.hash] });
   return {
     ...searched,
@@ -89,9 +79,9 @@ export async function searchByEmbedding(
   values: readonly number[],
   options: SearchOptions,
 ): Promise<EmbeddingFound> {
-  const { searched, embedder } = await findSearched(service, by, options);
+  const { searched, judge, embedder } = await findSearched(service, by, options);
   const embedding = normalised(values, embedder);
-  const [found] = await searchPeople(service, searched, [embedding], options);
+  const [found] = await searchPeople(service, searched, judge, [embedding], options);
   record(service, searched, [found], { kind: 'SEARCH_BY_EMBEDDING', imageHashes: [] });
   return { ...searched, ...found };
 }
@@ -100,7 +90,7 @@ async function findSearched(
   service: Searcher,
   by: readonly GalleryBy[],
   options: SearchOptions,
-): Promise<{ searched: Searched; embedder: Embedder }> {
+): Promise<{ searched: Searched; judge: Judge; embedder: Embedder }> {
   const all = await Promise.all(by.map((one) => findGallery(service, one)));
   const galleries = [...new Map(all.map((gallery) => [gallery.id, gallery])).values()];
   const models = [...new Set(galleries.map(({ model }) => model))];
@@ -111,18 +101,24 @@ async function findSearched(
     );
   const [model] = models;
   const embedder = await service.engine.embedder(model);
-  const own = galleries.map(({ threshold }) => threshold ?? embedder.threshold);
-  const threshold = options.threshold ?? Math.min(...own);
-  return { searched: { galleries, model, threshold }, embedder };
+  const comparisons = galleries.reduce((sum, { id }) => sum + service.indexes.size(id), 0);
+  const { threshold, rankBy } = options;
+  const compared = { model, galleries, comparisons, rankBy, threshold };
+  const judge = await judgeOf(service.db, compared, embedder.threshold);
+  return { searched: { galleries, model, rule: judge.rule }, judge, embedder };
 }
 
 async function searchPeople(
   { db, indexes }: Searcher,
-  { galleries, threshold }: Searched,
+  { galleries, rule }: Searched,
+  judge: Judge,
   probes: readonly Float32Array[],
   { top, rankBy, exclude }: SearchOptions,
 ): Promise<Found[]> {
-  const options = { top, threshold, rankBy, exclude: new Set(exclude) };
+  // The margin of the nearest is the distance to the second.
+  const wanted = Math.max(top, 2);
+  const { threshold } = rule;
+  const options = { top: wanted, threshold, rankBy, exclude: new Set(exclude) };
   const answers = await Promise.all(
     galleries.map(({ id }) => indexes.identify(id, probes, options)),
   );
@@ -130,34 +126,19 @@ async function searchPeople(
     answers
       .flatMap((answer) => answer[p].candidates)
       .sort((a, b) => a.distance - b.distance)
-      .slice(0, top),
+      .slice(0, wanted),
   );
-  const people = await loadPeople(db, ranked.flat());
+  const people = await loadPeople(db, ranked.flat(), judge);
   return ranked.map((some) => {
-    const candidates = people(some);
+    const candidates = people(some).slice(0, top);
     const [best] = candidates;
-    return { candidates, match: best && isMatch(best.distance, threshold) ? best : null };
+    return { candidates, match: best?.decision === 'MATCH' ? best : null };
   });
-}
-
-// Two queries for all candidates. Somebody deleted between search and query is passed over.
-async function loadPeople(db: Searcher['db'], all: readonly Candidate<KnownRow>[]) {
-  const [identities, faces] = await Promise.all([
-    db.identity.findMany({ where: { id: { in: unique(all.map(({ identity }) => identity)) } } }),
-    db.face.findMany({ where: { id: { in: unique(all.map(({ face }) => face.id)) } } }),
-  ]);
-  const identityOf = new Map(identities.map((identity) => [identity.id, identity]));
-  const faceOf = new Map(faces.map((face) => [face.id, face]));
-  return (some: readonly Candidate<KnownRow>[]): Person[] =>
-    some.flatMap(({ identity: id, face, distance }) => {
-      const identity = identityOf.get(id);
-      return identity ? [{ identity, face: faceOf.get(face.id) ?? null, distance }] : [];
-    });
 }
 
 function record(
   service: Searcher,
-  { galleries, model, threshold }: Searched,
+  { galleries, model, rule }: Searched,
   found: readonly Found[],
   search: Pick<Search, 'kind' | 'imageHashes'>,
 ): void {
@@ -165,7 +146,7 @@ function record(
     ...search,
     galleryIds: galleries.map(({ id }) => id),
     model,
-    threshold,
+    threshold: rule.threshold,
     faces: found.map(({ candidates: [best], match }) => ({
       identityId: best?.identity.id ?? null,
       galleryId: best?.identity.galleryId ?? null,
@@ -186,8 +167,4 @@ function normalised(values: readonly number[], { model, dimensions }: Embedder):
   if (!unit.every(Number.isFinite))
     throw new FacegraphError('InvalidInput', 'the embedding is zero or not finite');
   return unit;
-}
-
-function unique(ids: readonly string[]): string[] {
-  return [...new Set(ids)];
 }

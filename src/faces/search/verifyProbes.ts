@@ -3,7 +3,9 @@ import type { Face } from '../../engine/face.ts';
 import { DEFAULT_MODELS } from '../../engine/weights/manifest.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Gallery, Identity, Face as StoredFace } from '../../generated/prisma/client.ts';
-import { cosineDistance, isMatch } from '../distance.ts';
+import type { Decision, FmrEstimate } from '../calibration/decide.ts';
+import { type Judge, judgeOf, type Rule } from '../calibration/rule.ts';
+import { cosineDistance } from '../distance.ts';
 import { findGallery, findIdentity } from '../gallery/store.ts';
 import { fromBytes } from '../gallery/vector.ts';
 import { embedProbe, type KeptFace, type Probe, probeOf, type Upload } from './probe.ts';
@@ -25,14 +27,14 @@ export interface VerifiedPair {
   readonly distance: number;
   /** The same with the person's template in place of the face; null where there is no person. */
   readonly templateDistance: number | null;
-  /** Whether `distance` is within the threshold. */
-  readonly match: boolean;
+  readonly decision: Decision;
+  /** How often strangers are as near as `distance`; null where nothing is known of that. */
+  readonly fmr: FmrEstimate | null;
 }
 
 export interface ProbesVerified {
   readonly model: string;
-  /** The cosine distance up to which a pair matches. */
-  readonly threshold: number;
+  readonly rule: Rule;
   /** What the sides were; null for a person. */
   readonly a: Probe | null;
   readonly b: Probe | null;
@@ -58,7 +60,7 @@ const [, DEFAULT_MODEL] = DEFAULT_MODELS;
  * Compares every face of one side with every face of the other. A person counts as one, by the
  * enrolled face that is nearest; the distance to the template is told beside.
  * @param options model: that of a person's gallery, else the default one, when absent. threshold: a
- *   cosine distance; the lowest of the galleries' own, else the model's, when absent.
+ *   cosine distance; see `judgeOf` when absent.
  * @throws FacegraphError `NoFaceFound` with `details.image` 'a' or 'b', for a person without faces
  *   too; `IdentityNotFound`; `ModelMismatch` when the sides or `model` differ; `ModelUnavailable`,
  *   and those of the engine.
@@ -73,20 +75,30 @@ export async function verifyProbes(
   const galleries = known.flatMap((person) => person?.gallery ?? []);
   const model = oneModel(options.model, galleries);
   const embedder = await service.engine.embedder(model);
-  const own = galleries.map((gallery) => gallery.threshold ?? embedder.threshold);
-  const threshold = options.threshold ?? Math.min(...(own.length > 0 ? own : [embedder.threshold]));
   const [left, right] = await Promise.all([
     load(service, embedder, a, known[0], 'a'),
     load(service, embedder, b, known[1], 'b'),
   ]);
-  const pairs = left.people.flatMap((p) => right.people.map((q) => pair(p, q, threshold)));
+  const judge = await judgeOf(
+    service.db,
+    {
+      model,
+      galleries,
+      comparisons: [left, right].reduce((product, side) => product * facesOfOne(side), 1),
+      rankBy: 'face',
+      threshold: options.threshold,
+    },
+    embedder.threshold,
+  );
+  const galleryId = galleries[0]?.id;
+  const pairs = left.people.flatMap((p) => right.people.map((q) => pair(p, q, judge, galleryId)));
   pairs.sort((p, q) => p.distance - q.distance);
-  const verified = { model, threshold, a: left.probe, b: right.probe, pairs };
+  const verified = { model, rule: judge.rule, a: left.probe, b: right.probe, pairs };
   recordSearch(service, {
     kind: 'VERIFY',
     galleryIds: [...new Set(galleries.map(({ id }) => id))],
     model,
-    threshold,
+    threshold: judge.rule.threshold,
     imageHashes: [left, right].flatMap(({ probe }) => probe?.hash ?? []),
     faces: searchedFaces(verified, known),
   });
@@ -148,7 +160,12 @@ async function load(
   return { probe, people };
 }
 
-function pair(p: Somebody, q: Somebody, threshold: number): VerifiedPair {
+// How many faces somebody of a side is compared by.
+function facesOfOne({ people: [{ rows }] }: { people: readonly Somebody[] }): number {
+  return rows.length;
+}
+
+function pair(p: Somebody, q: Somebody, judge: Judge, galleryId: string | undefined): VerifiedPair {
   const [nearest] = p.rows
     .flatMap((a) =>
       q.rows.map((b) => ({ a, b, distance: cosineDistance(a.embedding, b.embedding) })),
@@ -162,7 +179,8 @@ function pair(p: Somebody, q: Somebody, threshold: number): VerifiedPair {
     bEnrolled: nearest.b.enrolled,
     distance: nearest.distance,
     templateDistance: p.template || q.template ? cosineDistance(templates[0], templates[1]) : null,
-    match: isMatch(nearest.distance, threshold),
+    decision: judge.decide(nearest.distance),
+    fmr: judge.fmrOf(nearest.distance, galleryId),
   };
 }
 
@@ -175,7 +193,8 @@ function searchedFaces(
   const best = (side: 'a' | 'b', other: Known | null) =>
     ((side === 'a' ? a : b)?.faces ?? [null]).map((face) => {
       // The first of the sorted pairs is the nearest.
-      const { distance, match } = pairs.find((one) => one[side] === face)!;
+      const { distance, decision } = pairs.find((one) => one[side] === face)!;
+      const match = decision === 'MATCH';
       const [identityId, galleryId] = [other?.identity.id ?? null, other?.gallery.id ?? null];
       return { identityId, galleryId, distance, match };
     });

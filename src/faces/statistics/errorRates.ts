@@ -55,12 +55,22 @@ export function finestFmr(impostors: number): number {
  * distances on both sides of it; null when fewer than 3/`fmr` impostor comparisons are there to say so.
  */
 export function pointAtFmr(scores: Scores, fmr: number): OperatingPoint | null {
-  const { genuine, impostor } = scores;
+  const { length } = scores.impostor;
   // A rate that the count just supports may come out a rounding error short of it.
-  if (impostor.length * fmr < EVIDENCE - 1e-9) return null;
-  const first = impostor[Math.floor(impostor.length * fmr + 1e-9)] ?? Infinity;
+  if (length * fmr < EVIDENCE - 1e-9) return null;
+  return pointWithin(scores, Math.floor(length * fmr + 1e-9));
+}
+
+/**
+ * The most generous threshold that at most `hits` impostors are within, midway between the distances on
+ * both sides of it; −1, within which nothing is, when more lie at 0.
+ */
+export function pointWithin(scores: Scores, hits: number): OperatingPoint {
+  const { genuine, impostor } = scores;
+  const first = impostor[hits] ?? Infinity;
   const inside = Math.max(below(genuine, first), below(impostor, first), 0);
-  const threshold = first === Infinity ? inside : (inside + first) / 2;
+  const between = first === Infinity ? inside : (inside + first) / 2;
+  const threshold = first === 0 ? -1 : between;
   return ratesAt(scores, threshold);
 }
 
@@ -69,14 +79,21 @@ export function pointAtFmr(scores: Scores, fmr: number): OperatingPoint | null {
  * there (the equal error rate). NaN without a comparison of each kind.
  */
 export function equalErrorRate(scores: Scores): { threshold: number; rate: number } {
-  let [nearest, threshold, rate] = [Infinity, Number.NaN, Number.NaN];
-  for (const distance of thresholds(scores)) {
-    const { fmr, fnmr } = ratesAt(scores, distance);
-    const gap = Math.abs(fmr - fnmr);
-    if (!(gap < nearest)) continue;
-    [nearest, threshold, rate] = [gap, distance, (fmr + fnmr) / 2];
-  }
-  return { threshold, rate };
+  const { genuine, impostor } = scores;
+  if (genuine.length === 0 || impostor.length === 0)
+    return { threshold: Number.NaN, rate: Number.NaN };
+  // The gap grows with every distance, so that the nearest is on one side of where it changes its sign.
+  const crossing = Math.min(
+    ...[genuine, impostor].map((distances) => firstWhere(distances, (d) => gapAt(scores, d) >= 0)),
+  );
+  const before = Math.max(below(genuine, crossing), below(impostor, crossing));
+  const finite = [before, crossing].filter((distance) => Math.abs(distance) < Infinity);
+  if (finite.length === 0) return { threshold: Number.NaN, rate: Number.NaN };
+  const [threshold] = finite.sort(
+    (a, b) => Math.abs(gapAt(scores, a)) - Math.abs(gapAt(scores, b)) || a - b,
+  );
+  const { fmr, fnmr } = ratesAt(scores, threshold);
+  return { threshold, rate: (fmr + fnmr) / 2 };
 }
 
 /** The chance that a genuine comparison is nearer than an impostor, ties counting half (area under the ROC). */
@@ -111,28 +128,31 @@ export function errorCurve(scores: Scores, points: number): OperatingPoint[] {
 
 /** How many of the ascending distances are within the threshold. */
 export function within(distances: Float64Array, threshold: number): number {
-  let [low, high] = [0, distances.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (distances[middle] <= threshold) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return placeWhere(distances, (distance) => distance > threshold);
+}
+
+function gapAt(scores: Scores, threshold: number): number {
+  const { fmr, fnmr } = ratesAt(scores, threshold);
+  return fmr - fnmr;
 }
 
 /** The greatest distance under `limit`; −Infinity when there is none. */
 function below(distances: Float64Array, limit: number): number {
+  return distances[placeWhere(distances, (distance) => distance >= limit) - 1] ?? -Infinity;
+}
+
+/** The first distance for which `is` holds, as for all after it; Infinity when there is none. */
+function firstWhere(distances: Float64Array, is: (distance: number) => boolean): number {
+  return distances[placeWhere(distances, is)] ?? Infinity;
+}
+
+/** The place of that distance, by bisection. */
+function placeWhere(distances: Float64Array, is: (distance: number) => boolean): number {
   let [low, high] = [0, distances.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (distances[middle] < limit) low = middle + 1;
-    else high = middle;
+    if (is(distances[middle])) high = middle;
+    else low = middle + 1;
   }
-  return low > 0 ? distances[low - 1] : -Infinity;
-}
-
-/** Every finite distance once, ascending. */
-function thresholds({ genuine, impostor }: Scores): number[] {
-  const all = [...new Set([...genuine, ...impostor])].filter((distance) => distance < Infinity);
-  return all.sort((a, b) => a - b);
+  return low;
 }

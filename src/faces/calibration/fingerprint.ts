@@ -1,0 +1,21 @@
+import { type ModelId, modelOf } from '../../engine/weights/revision.ts';
+import { fingerprints } from '../evaluation/fingerprint.ts';
+
+const known = new Map<string, string>();
+
+/**
+ * What makes the embeddings of a model what they are, as a hexadecimal SHA-256; null for a past revision,
+ * whose embeddings are made no more. Distances under another fingerprint say nothing of those under this
+ * one.
+ * @throws FacegraphError `InvalidInput` for an unknown model.
+ */
+export function fingerprint(id: ModelId): string | null {
+  const { model, revision } = modelOf(id);
+  if (revision !== model.revision) return null;
+  // Asked for by every search; weights do not change while a process has them loaded.
+  const there = known.get(id);
+  if (there) return there;
+  const { embedding } = fingerprints(id, {});
+  known.set(id, embedding);
+  return embedding;
+}
