@@ -1,6 +1,6 @@
 /**
  * What can be measured: `npm run bench` compares with onnxruntime; `npm run bench -- soak`, `ready`,
- * `lfw` and `search` do what their files say. Further arguments are theirs.
+ * `lfw`, `search` and `masks` do what their files say. Further arguments are theirs.
  */
 const BENCHES: Record<string, () => Promise<unknown>> = {
   compare: () => import('./compare.ts'),
@@ -8,6 +8,7 @@ const BENCHES: Record<string, () => Promise<unknown>> = {
   ready: () => import('./ready.ts'),
   lfw: () => import('./lfw.ts'),
   search: () => import('./search.ts'),
+  masks: () => import('./masks.ts'),
 };
 
 const [first = 'compare'] = process.argv.slice(2);
