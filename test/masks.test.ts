@@ -283,7 +283,8 @@ describe('styles', () => {
     expect(parseColour('#0a80FF')).toEqual([10, 128, 255]);
     expect(parseColour('#f0a')).toEqual([255, 0, 170]);
     expect(colourText([10, 128, 255])).toBe('#0a80ff');
-    for (const bad of ['red', '#12345', '0a80ff', '#gggggg', ''])
+    expect(parseColour('0a80ff')).toEqual([10, 128, 255]);
+    for (const bad of ['red', '#12345', '##aabb', '#gggggg', ''])
       expect(() => parseColour(bad)).toThrow(
         expect.objectContaining({
           code: 'InvalidInput',

@@ -7,6 +7,7 @@ import { registerEmbed } from './embed.ts';
 import { report } from './failure.ts';
 import { registerGallery } from './gallery.ts';
 import { registerIdentify } from './identify.ts';
+import { registerMask } from './mask.ts';
 import { registerServe } from './serve.ts';
 import { registerVerify } from './verify.ts';
 import { registerWeights } from './weights.ts';
@@ -29,6 +30,7 @@ for (const register of [
   registerVerify,
   registerIdentify,
   registerClassify,
+  registerMask,
   registerGallery,
   registerDoctor,
   registerConfig,

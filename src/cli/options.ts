@@ -15,9 +15,13 @@ export interface PhotographOptions {
 
 /** Adds --json, --out and the parameters of detection. */
 export function photographOptions(command: Command): Command {
+  return detectionOptions(command).option('--out <dir>', 'write pictures into this folder');
+}
+
+/** Adds --json and the parameters of detection. */
+export function detectionOptions(command: Command): Command {
   return command
     .option('--json', 'print one JSON document on stdout')
-    .option('--out <dir>', 'write pictures into this folder')
     .addOption(
       new Option('--min-face <pixels>', 'smallest face looked for (default 20)').argParser(
         number(12, 10_000),
@@ -48,6 +52,15 @@ export function thresholdOption(command: Command): Command {
       '--threshold <distance>',
       'cosine distance up to which two faces match (default: the model’s own)',
     ).argParser(number(0, 2)),
+  );
+}
+
+/** Adds --seed. */
+export function seedOption(command: Command): Command {
+  return command.addOption(
+    new Option('--seed <n>', 'chooses what is left to chance, the same way each time')
+      .argParser(integer(0, 2 ** 31))
+      .default(1),
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Colour } from '../../engine/image/draw.ts';
+import { sha256 } from '../../engine/weights/hash.ts';
 import { FacegraphError } from '../../errors.ts';
 import { seededRandom } from '../statistics/seededRandom.ts';
 
@@ -49,6 +50,14 @@ const SOLD: readonly Colour[] = [
   [92, 108, 84],
 ];
 
+/**
+ * The seed of one face of a set: its own for every picture and face, the same whatever else is in the set
+ * and in which order it is done.
+ */
+export function seedOf(seed: number, picture: string, face: number): number {
+  return Number.parseInt(sha256(Buffer.from(`${seed}/${face}/${picture}`)).slice(0, 8), 16);
+}
+
 /** The style of one face: what was wished, and by the seed whatever was left open. */
 export function styleOf(wish: MaskWish, seed: number): MaskStyle {
   const random = seededRandom(seed);
@@ -69,12 +78,12 @@ export function styleOf(wish: MaskWish, seed: number): MaskStyle {
 }
 
 /**
- * A colour as `#rrggbb` or `#rgb`.
+ * A colour as `#rrggbb` or `#rgb`; the `#`, which begins a comment in a shell, may be missing.
  * @throws FacegraphError `InvalidInput` for anything else.
  */
 export function parseColour(text: string): Colour {
-  const short = /^#([\da-f])([\da-f])([\da-f])$/i.exec(text)?.slice(1);
-  const long = /^#([\da-f]{2})([\da-f]{2})([\da-f]{2})$/i.exec(text)?.slice(1);
+  const short = /^#?([\da-f])([\da-f])([\da-f])$/i.exec(text)?.slice(1);
+  const long = /^#?([\da-f]{2})([\da-f]{2})([\da-f]{2})$/i.exec(text)?.slice(1);
   const parts = long ?? short?.map((digit) => digit + digit);
   if (!parts) throw new FacegraphError('InvalidInput', `${text} is no colour: expected #rrggbb`);
   const [r, g, b] = parts.map((part) => Number.parseInt(part, 16));
