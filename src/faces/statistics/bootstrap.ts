@@ -2,7 +2,10 @@ import type { Comparison, Scores } from './errorRates.ts';
 import type { Interval } from './interval.ts';
 import { seededRandom } from './seededRandom.ts';
 
-/** A comparison and whose faces it compares: twice the same for a genuine one. */
+/**
+ * A comparison and whose faces it compares: twice the same for a genuine one, and for a search, whose
+ * outcome belongs to the person searched for.
+ */
 export interface PeopleCompared extends Comparison {
   readonly identities: readonly [string, string];
 }
@@ -17,9 +20,8 @@ export interface PeopleCompared extends Comparison {
 export function bootstrap(
   comparisons: readonly PeopleCompared[],
   statistics: (scores: Scores) => readonly number[],
-  { rounds = 1000, seed = 1 } = {},
+  options: Rounds = {},
 ): Interval[] {
-  const random = seededRandom(seed);
   const people = [...new Set(comparisons.flatMap(({ identities }) => identities))];
   const places = new Map(people.map((identity, place) => [identity, place]));
   const sorted = [...comparisons]
@@ -30,11 +32,31 @@ export function bootstrap(
       a: places.get(a)!,
       b: places.get(b)!,
     }));
-  const drawn = new Uint32Array(people.length);
+  return resample(people.length, (drawn) => statistics(repeated(sorted, drawn)), options);
+}
+
+/** How often to draw, and which draws; the same seed gives the same intervals. */
+export interface Rounds {
+  readonly rounds?: number;
+  readonly seed?: number;
+}
+
+/**
+ * 95 % intervals by the percentile bootstrap over any units that hang together, such as people or
+ * photographs.
+ * @param statistics the figures of a draw, which says how often each unit was drawn.
+ */
+export function resample(
+  units: number,
+  statistics: (drawn: Uint32Array) => readonly number[],
+  { rounds = 1000, seed = 1 }: Rounds = {},
+): Interval[] {
+  const random = seededRandom(seed);
+  const drawn = new Uint32Array(units);
   const figures = Array.from({ length: rounds }, () => {
     drawn.fill(0);
-    for (let i = 0; i < people.length; i++) drawn[Math.floor(random() * people.length)]++;
-    return statistics(repeated(sorted, drawn));
+    for (let i = 0; i < units; i++) drawn[Math.floor(random() * units)]++;
+    return statistics(drawn);
   });
   const count = figures[0]?.length ?? 0;
   return Array.from({ length: count }, (_, i) => middle(figures.map((round) => round[i])));
@@ -48,7 +70,7 @@ interface Placed extends Comparison {
 function repeated(sorted: readonly Placed[], drawn: Uint32Array): Scores {
   const kinds: Record<'genuine' | 'impostor', number[]> = { genuine: [], impostor: [] };
   for (const { distance, genuine, a, b } of sorted) {
-    const times = genuine ? drawn[a] : drawn[a] * drawn[b];
+    const times = a === b ? drawn[a] : drawn[a] * drawn[b];
     const kind = genuine ? kinds.genuine : kinds.impostor;
     for (let i = 0; i < times; i++) kind.push(distance);
   }
