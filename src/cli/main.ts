@@ -4,6 +4,7 @@ import { registerConfig } from './config.ts';
 import { registerDetect } from './detect.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerEmbed } from './embed.ts';
+import { registerEval } from './eval.ts';
 import { report } from './failure.ts';
 import { registerGallery } from './gallery.ts';
 import { registerIdentify } from './identify.ts';
@@ -31,6 +32,7 @@ for (const register of [
   registerIdentify,
   registerClassify,
   registerMask,
+  registerEval,
   registerGallery,
   registerDoctor,
   registerConfig,

@@ -1,31 +1,20 @@
 import { basename, join, parse, relative, resolve, sep } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 import { encodeJpeg, encodePng } from '../engine/image/encode.ts';
 import { FacegraphError } from '../errors.ts';
 import { expandFolders } from '../faces/folder/photographs.ts';
-import { maskFaces, type WornMask } from '../faces/masks/maskFaces.ts';
-import {
-  colourText,
-  MASK_COVERAGES,
-  MASK_KINDS,
-  type MaskCoverage,
-  type MaskKind,
-  type MaskWish,
-  parseColour,
-} from '../faces/masks/style.ts';
+import { maskFaces, type WornMask, wornMasks } from '../faces/masks/maskFaces.ts';
 import { eachPhotograph } from './batch.ts';
 import { say } from './failure.ts';
 import { openMaskedFolder } from './maskedFolder.ts';
-import { detectionOptions, detectOptions, type PhotographOptions, seedOption } from './options.ts';
+import { type MaskOptions, maskOptions, maskWish } from './maskOptions.ts';
+import { type DetectionOptions, detectionOptions, detectOptions, jsonOption } from './options.ts';
 import { block, boxText, counted } from './output.ts';
 import { withEngine } from './session.ts';
 
-interface Options extends PhotographOptions {
+interface Options extends DetectionOptions, MaskOptions {
+  readonly json?: boolean;
   readonly out: string;
-  readonly kind: MaskKind | 'random';
-  readonly coverage: MaskCoverage | 'random';
-  readonly colour?: string;
-  readonly seed: number;
 }
 
 const BLANK = { output: null, faces: [] };
@@ -38,17 +27,8 @@ export function registerMask(program: Command): void {
     .command('mask')
     .description('draw a mask on every face, into a folder with a manifest')
     .argument('<images...>', 'image files or folders')
-    .requiredOption('--out <dir>', 'folder of the masked pictures')
-    .addOption(choice('--kind <kind>', 'kind of mask', MASK_KINDS).default('surgical'))
-    .addOption(
-      choice('--coverage <level>', 'how far up it reaches', MASK_COVERAGES).default('high'),
-    )
-    .addOption(
-      new Option('--colour <#rrggbb>', 'its colour, or random (default: the usual one)').argParser(
-        colour,
-      ),
-    );
-  detectionOptions(seedOption(command)).action(mask);
+    .requiredOption('--out <dir>', 'folder of the masked pictures');
+  detectionOptions(jsonOption(maskOptions(command, 'worn'))).action(mask);
 }
 
 async function mask(paths: string[], options: Options): Promise<void> {
@@ -59,26 +39,23 @@ async function mask(paths: string[], options: Options): Promise<void> {
   const left = [...targets.keys()].filter((source) => !folder.done.has(source));
   if (left.length < targets.size)
     say(`${counted(targets.size - left.length, 'image')} of an earlier run passed over`);
-  const [wish, without]: [MaskWish, string[]] = [{ kind, coverage, ...wished(colour) }, []];
+  const wish = maskWish(options);
+  const without: string[] = [];
   await withEngine((engine) =>
     eachPhotograph(left, options.json === true, BLANK, async ({ path, image }) => {
       const faces = await engine.detect(image, detectOptions(options));
       const name = targets.get(path)!;
       if (faces.length === 0) without.push(path);
-      const masked = maskFaces(image, faces, wish, seed, name);
+      const masks = wornMasks(faces, wish, seed, name);
+      const masked = maskFaces(image, faces, masks);
       const output = faces.length > 0 ? name : null;
-      const bytes = /\.png$/i.test(name)
-        ? encodePng(masked.image)
-        : encodeJpeg(masked.image, QUALITY);
-      await folder.put(
-        { source: path, output, faces: masked.masks },
-        output === null ? null : bytes,
-      );
+      const bytes = /\.png$/i.test(name) ? encodePng(masked) : encodeJpeg(masked, QUALITY);
+      await folder.put({ source: path, output, faces: masks }, output === null ? null : bytes);
       return {
-        value: { image: path, output, faces: masked.masks },
+        value: { image: path, output, faces: masks },
         text: block(
           output ? `${path} → ${join(options.out, output)}` : `${path}  no face`,
-          masked.masks.map(row),
+          masks.map(row),
         ),
       };
     }),
@@ -113,24 +90,6 @@ function inside(folder: string, file: string): boolean {
   return !relative(resolve(folder), resolve(file)).startsWith(`..${sep}`);
 }
 
-function wished(colour: string | null): Pick<MaskWish, 'colour'> {
-  if (colour === null) return {};
-  return { colour: colour === 'random' ? colour : parseColour(colour) };
-}
-
 function row({ box, kind, coverage, colour: paint }: WornMask, i: number): string[] {
   return [`${i + 1}`, boxText({ box }), kind, coverage, paint];
-}
-
-function choice(flags: string, description: string, values: readonly string[]): Option {
-  return new Option(flags, description).choices([...values, 'random']);
-}
-
-function colour(text: string): string {
-  if (text === 'random') return text;
-  try {
-    return colourText(parseColour(text));
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
-  }
 }

@@ -4,24 +4,34 @@ import type { DetectOptions } from '../engine/engine.ts';
 /** The embedder whose weights are to be had wherever npm works. */
 export const DEFAULT_MODEL = 'facenet-vggface2';
 
-/** What every verb that looks at photographs accepts. */
-export interface PhotographOptions {
-  readonly json?: boolean;
-  readonly out?: string;
+/** How faces are looked for. */
+export interface DetectionOptions {
   readonly minFace?: number;
   readonly stages?: [number, number, number];
   readonly scaleFactor?: number;
 }
 
-/** Adds --json, --out and the parameters of detection. */
-export function photographOptions(command: Command): Command {
-  return detectionOptions(command).option('--out <dir>', 'write pictures into this folder');
+/** What every verb that looks at photographs accepts. */
+export interface PhotographOptions extends DetectionOptions {
+  readonly json?: boolean;
+  readonly out?: string;
 }
 
-/** Adds --json and the parameters of detection. */
+/** Adds --json, --out and the parameters of detection. */
+export function photographOptions(command: Command): Command {
+  return detectionOptions(
+    jsonOption(command).option('--out <dir>', 'write pictures into this folder'),
+  );
+}
+
+/** Adds --json. */
+export function jsonOption(command: Command): Command {
+  return command.option('--json', 'print one JSON document on stdout');
+}
+
+/** Adds --min-face, --stages and --scale-factor. */
 export function detectionOptions(command: Command): Command {
   return command
-    .option('--json', 'print one JSON document on stdout')
     .addOption(
       new Option('--min-face <pixels>', 'smallest face looked for (default 20)').argParser(
         number(12, 10_000),
@@ -72,7 +82,7 @@ export function topOption(command: Command, what: string): Command {
 }
 
 /** The engine's detection options out of those given on the command line. */
-export function detectOptions(options: PhotographOptions): DetectOptions {
+export function detectOptions(options: DetectionOptions): DetectOptions {
   return {
     ...(options.minFace !== undefined && { minFaceSize: options.minFace }),
     ...(options.stages && { thresholds: options.stages }),
@@ -89,7 +99,8 @@ function number(min: number, max: number): (text: string) => number {
   };
 }
 
-function integer(min: number, max: number): (text: string) => number {
+/** A whole number of the command line. */
+export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = number(min, max)(text);
     if (!Number.isInteger(value)) throw new InvalidArgumentError('It must be a whole number.');

@@ -20,10 +20,15 @@ const PIPELINE = 1;
  * @throws FacegraphError `InvalidInput` for an unknown model.
  */
 export function fingerprints(model: string, detect: DetectOptions): Fingerprints {
-  const detection = hash({ PIPELINE, detect, weights: readRecord('mtcnn')?.sha256 });
+  const detection = detectionFingerprint(detect);
   const { crop, input } = manifest(model);
   const embedding = hash({ detection, crop, input, weights: readRecord(model)?.sha256 });
   return { detection, embedding };
+}
+
+/** The fingerprint of the detector alone. */
+export function detectionFingerprint(detect: DetectOptions): string {
+  return hash({ PIPELINE, detect, weights: readRecord('mtcnn')?.sha256 });
 }
 
 function hash(value: unknown): string {

@@ -1,5 +1,5 @@
 import { FacegraphError } from '../../errors.ts';
-import { type Source, sourceOfFile } from './reader.ts';
+import { type Source, sourceOfFile } from './detections.ts';
 
 /** A file that is no photograph, and why. */
 export interface UnreadableFile {

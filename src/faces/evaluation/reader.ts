@@ -1,32 +1,11 @@
-import { z } from 'zod';
 import type { DetectOptions, Engine } from '../../engine/engine.ts';
-import type { Face } from '../../engine/face.ts';
-import { decodeImage } from '../../engine/image/decode.ts';
 import type { Image } from '../../engine/image/image.ts';
-import { sha256 } from '../../engine/weights/hash.ts';
-import { readFileBytes } from '../folder/photographs.ts';
 import type { EmbeddedFace } from '../search/embedFaces.ts';
+import { type Detected, keptDetection, type Source } from './detections.ts';
 import { type Fingerprints, fingerprints } from './fingerprint.ts';
 import { evaluationDir, openStore, type Store } from './store.ts';
 
-/** A picture and what it is known by. */
-export interface Source {
-  /** Sha256 in hex of the file; of a made picture, of all that it was made from. */
-  readonly key: string;
-  /** Its pixels; asked for only when the cache does not know the answer. */
-  image(): Promise<Image>;
-}
-
-/** The faces of one picture, best confidence first. */
-export interface Detected {
-  readonly width: number;
-  readonly height: number;
-  readonly faces: readonly Face[];
-  /** False when the cache knew everything. */
-  readonly computed: boolean;
-}
-
-/** The same with what the model makes of each. */
+/** The faces of one picture and what the model makes of each. */
 export interface Embedded extends Omit<Detected, 'faces'> {
   readonly faces: readonly EmbeddedFace[];
 }
@@ -43,25 +22,6 @@ export interface Reader {
   /** @throws FacegraphError of the image, of the engine. */
   embed(source: Source): Promise<Embedded>;
 }
-
-const pair = z.tuple([z.number(), z.number()]);
-const Kept = z.strictObject({
-  width: z.number(),
-  height: z.number(),
-  faces: z.array(
-    z.strictObject({
-      box: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-      confidence: z.number(),
-      landmarks: z.strictObject({
-        leftEye: pair,
-        rightEye: pair,
-        nose: pair,
-        mouthLeft: pair,
-        mouthRight: pair,
-      }),
-    }),
-  ),
-});
 
 /**
  * A reader over the cache of the user.
@@ -88,22 +48,13 @@ export function createReader(
     readonly store: Store;
   },
 ): Reader {
-  const { model, store } = options;
-  const { detection, embedding } = options.fingerprints;
-
-  const detected = async ({ key, image }: Source): Promise<Detected> => {
-    const known = parsed(await store.get(detection, key));
-    if (known) return known;
-    const pixels = await image();
-    const { width, height } = pixels;
-    const faces = await engine.detect(pixels, options.detect);
-    await store.put(detection, key, Buffer.from(JSON.stringify({ width, height, faces })));
-    return { width, height, faces, computed: true };
-  };
+  const { model, store, detect, fingerprints } = options;
+  const { embedding } = fingerprints;
+  const detected = keptDetection(engine, store, { detect, fingerprint: fingerprints.detection });
 
   return {
     model,
-    fingerprints: options.fingerprints,
+    fingerprints,
     detect: detected,
     async embed({ key, image }) {
       let decoded: Promise<Image> | undefined;
@@ -122,25 +73,7 @@ export function createReader(
   };
 }
 
-/**
- * A file as a source.
- * @throws FacegraphError `InvalidInput` when it cannot be read, `ImageTooLarge`.
- */
-export async function sourceOfFile(path: string): Promise<Source> {
-  const bytes = await readFileBytes(path);
-  return { key: sha256(bytes), image: () => decodeImage(bytes) };
-}
-
-// What cannot be understood counts as missing: it is computed and written again.
-function parsed(bytes: Buffer | undefined): Detected | undefined {
-  if (!bytes) return undefined;
-  try {
-    return { ...Kept.parse(JSON.parse(bytes.toString())), computed: false };
-  } catch {
-    return undefined;
-  }
-}
-
+// What has the wrong length counts as missing: it is computed and written again.
 function rows(
   bytes: Buffer | undefined,
   count: number,

@@ -18,9 +18,11 @@ table { border-collapse: collapse; margin: 1rem 0; } caption { text-align: left;
 th, td { text-align: left; padding: .25rem 1.25rem .25rem 0; border-bottom: 1px solid #ddd; vertical-align: top; overflow-wrap: anywhere; }
 td { font-variant-numeric: tabular-nums; } thead th { border-bottom: 1px solid #777; font-weight: 600; } tbody th { font-weight: 400; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 1rem; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(236px, 1fr)); gap: 1rem; }
+.pictures { display: grid; gap: 1rem; }
+.small { grid-template-columns: repeat(auto-fill, minmax(236px, 1fr)); } .small img { height: 112px; margin-right: 4px; }
+.large { grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); } .large img { width: 100%; }
 figure { margin: 0; break-inside: avoid; } figcaption { color: #444; font-size: .85rem; overflow-wrap: anywhere; }
-svg { max-width: 100%; height: auto; } .pictures img { height: 112px; margin-right: 4px; }
+svg { max-width: 100%; height: auto; }
 @media print { body { margin: 0; max-width: none; font-size: 11px; } h2 { break-after: avoid; } }`;
 
 /**
@@ -76,15 +78,16 @@ export function charts(all: readonly { readonly chart: Html; readonly caption: s
   return html`<div class="charts">\n${figures}</div>\n`;
 }
 
-/** Groups of pictures (a pair of faces, one face) in rows, each group with a caption. */
+/** Groups of pictures (a pair of faces, one face) in rows, each group with a caption; or large pictures. */
 export function pictures(
   all: readonly { readonly images: readonly Image[]; readonly caption: Content }[],
+  size: 'small' | 'large' = 'small',
 ): Html {
   const figures = all.map(({ images, caption }) => {
     const shown = images.map((image) => html`<img alt="" src="${dataUri(image)}">`);
     return html`<figure>${shown}<figcaption>${caption}</figcaption></figure>\n`;
   });
-  return html`<div class="pictures">\n${figures}</div>\n`;
+  return html`<div class="pictures ${size}">\n${figures}</div>\n`;
 }
 
 function dataUri(image: Image): string {

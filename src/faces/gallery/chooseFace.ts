@@ -1,5 +1,6 @@
 import type { Face } from '../../engine/face.ts';
 import { FacegraphError } from '../../errors.ts';
+import { overlap } from '../overlap.ts';
 import type { Probe } from '../search/probe.ts';
 
 /** Which of the faces of an image is meant; nothing: the only one. */
@@ -50,12 +51,4 @@ function atBox(faces: readonly Face[], box: Face['box']): Face {
       `no face shares ${MIN_OVERLAP} of its area with box ${box.join(' ')}; the nearest shares ${best.toFixed(2)}`,
     );
   return faces[overlaps.indexOf(best)];
-}
-
-// Intersection over union, of areas in pixels.
-function overlap([ax, ay, aw, ah]: Face['box'], [bx, by, bw, bh]: Face['box']): number {
-  const width = Math.max(0, Math.min(ax + aw, bx + bw) - Math.max(ax, bx));
-  const height = Math.max(0, Math.min(ay + ah, by + bh) - Math.max(ay, by));
-  const shared = width * height;
-  return shared / (aw * ah + bw * bh - shared);
 }
