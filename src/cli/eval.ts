@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { registerEvalDetection } from './evalDetection.ts';
 import { registerEvalIdentification } from './evalIdentification.ts';
 import { registerEvalMasks } from './evalMasks.ts';
+import { registerEvalSeed } from './evalSeed.ts';
 import { registerEvalVerification } from './evalVerification.ts';
 
 /** Adds the verbs `eval …`. */
@@ -14,6 +15,7 @@ export function registerEval(program: Command): void {
     registerEvalIdentification,
     registerEvalDetection,
     registerEvalMasks,
+    registerEvalSeed,
   ])
     register(group);
 }

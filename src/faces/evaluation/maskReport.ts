@@ -1,18 +1,17 @@
 import { cosineDistance } from '../distance.ts';
 import { readPhotograph } from '../folder/photographs.ts';
-import { cropFace } from '../folder/pictures.ts';
 import { maskFaces } from '../masks/maskFaces.ts';
 import { histogram } from './charts.ts';
 import type { MasksMeasured } from './evaluateMasks.ts';
 import type { Html } from './html.ts';
 import type { MaskErrors, MaskProbe, MaskSubject } from './maskFigures.ts';
+import { portrait, portraitOf } from './portrait.ts';
 import { charts, page, paragraph, pictures, section, table } from './report.ts';
 import { aboutRows, percentFigure, type Row, speedRow } from './wording.ts';
 
 /** Pairs that are shown, and people that are listed. */
 const SHOWN = 12;
 const LISTED = 30;
-const MARGIN = 0.25;
 
 const ERRORS = ['FNMR', 'FMR', 'genuine', 'impostor', 'not detected'];
 
@@ -133,13 +132,12 @@ async function farthest({ subjects, views }: MasksMeasured): Promise<Html> {
   all.sort((a, b) => b.distance - a.distance);
   const groups = [];
   for (const { identity, enrolled, probe, distance } of all.slice(0, SHOWN)) {
-    const [known, bare] = [await readPhotograph(enrolled.path), await readPhotograph(probe.path)];
-    const { worn } = views.get(probe.path)!;
-    const dressed = maskFaces(bare, worn.faces, worn.masks);
+    const { worn, plain } = views.get(probe.path)!;
+    const dressed = maskFaces(await readPhotograph(probe.path), worn.faces, worn.masks);
     groups.push({
       images: [
-        cropFace(known, views.get(enrolled.path)!.plain!.face, MARGIN),
-        cropFace(dressed, views.get(probe.path)!.plain!.face, MARGIN),
+        await portrait(enrolled.path, views.get(enrolled.path)!.plain!.face),
+        portraitOf(dressed, plain!.face),
       ],
       caption: `${identity}: ${distance === Infinity ? 'face lost' : distance.toFixed(3)}`,
     });
