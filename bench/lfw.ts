@@ -70,10 +70,10 @@ for (const [done, file] of files.entries()) {
   const loaded = buffer.load(image);
   const face = central(await detector.detect(loaded, {}), image);
   if (face) {
-    const maps = new Float32Array(crops.length * MAP_FLOATS);
+    const words = new Float32Array(crops.length * MAP_FLOATS);
     for (const [i, crop] of crops.entries())
-      maps.set(cropMap(face, crop, model.input.height, model.input.width), i * MAP_FLOATS);
-    const [rows] = await embedder.run(loaded, maps, crops.length);
+      words.set(cropMap(face, crop, model.input.height, model.input.width), i * MAP_FLOATS);
+    const [rows] = await embedder.run([{ load: () => loaded, words, count: crops.length }]);
     const width = rows.length / crops.length;
     embeddings.set(
       file,

@@ -1,6 +1,6 @@
 /**
  * What can be measured: `npm run bench` compares with onnxruntime; `npm run bench -- soak`, `ready`,
- * `lfw`, `search` and `masks` do what their files say. Further arguments are theirs.
+ * `lfw`, `search`, `masks` and `server` do what their files say. Further arguments are theirs.
  */
 const BENCHES: Record<string, () => Promise<unknown>> = {
   compare: () => import('./compare.ts'),
@@ -9,6 +9,7 @@ const BENCHES: Record<string, () => Promise<unknown>> = {
   lfw: () => import('./lfw.ts'),
   search: () => import('./search.ts'),
   masks: () => import('./masks.ts'),
+  server: () => import('./server.ts'),
 };
 
 const [first = 'compare'] = process.argv.slice(2);

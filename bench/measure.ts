@@ -61,11 +61,14 @@ export function summary(
   times: readonly number[],
 ): Omit<Timing, 'engine' | 'first'> & { readonly p95: number } {
   const sorted = [...times].sort((a, b) => a - b);
-  const at = (share: number) => {
-    const position = share * (sorted.length - 1);
-    const below = Math.floor(position);
-    const above = Math.min(below + 1, sorted.length - 1);
-    return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
-  };
+  const at = (share: number) => quantile(sorted, share);
   return { median: at(0.5), quartiles: [at(0.25), at(0.75)], p95: at(0.95), n: times.length };
+}
+
+/** The value below which a share of sorted values lies, between two of them by proportion. */
+export function quantile(sorted: readonly number[], share: number): number {
+  const position = share * (sorted.length - 1);
+  const below = Math.floor(position);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
 }

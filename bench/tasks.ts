@@ -89,7 +89,7 @@ export async function embedTask(gpu: Gpu, name: string, image: Image, n: number)
           const images = createImageBuffer(gpu);
           const net = createEmbeddingNetwork(gpu, model, network, tensors);
           return {
-            run: () => net.run(images.load(image), faces),
+            run: () => net.run([{ load: () => images.load(image), faces }]),
             async close() {
               net.destroy();
               images.destroy();

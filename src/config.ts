@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Limits } from './api/operation/limits.ts';
+import { DEFAULT_QUEUE } from './engine/fairQueue.ts';
 import { cacheDir } from './engine/weights/cache.ts';
 
 /** One variable as `facegraph config` lists it. */
@@ -143,6 +144,12 @@ const SETTINGS = {
     1_000_000_000,
     'Cost that each key, and each address without one, may spend in a minute, plus 100 for each further megapixel of an image; 0: no limit. Each process counts for itself.',
     300_000,
+  ),
+  FACEGRAPH_MAX_QUEUE: number(
+    1,
+    100_000,
+    'Pieces of work that may wait for the GPU, and pictures that may wait to be decoded; beyond it, requests of whoever has most waiting are refused as EngineBusy.',
+    DEFAULT_QUEUE.entries,
   ),
   FACEGRAPH_DRAIN_SECONDS: number(
     0,

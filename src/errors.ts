@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'NoAdapter'
   | 'DeviceLost'
   | 'EngineBusy'
+  | 'Cancelled'
   | 'RateLimited'
   | 'InvalidInput'
   | 'BundleInvalid'
@@ -45,4 +46,9 @@ export class FacegraphError extends Error {
     this.code = code;
     this.details = details;
   }
+}
+
+/** Too much work is waiting. @param retryAfter seconds after which to try again. */
+export function engineBusy(message: string, retryAfter: number): FacegraphError {
+  return new FacegraphError('EngineBusy', message, { retryAfter });
 }

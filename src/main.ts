@@ -5,7 +5,8 @@ import { createMetrics, type Metrics } from './api/operation/metrics.ts';
 import { createServer } from './api/server.ts';
 import { type Config, ConfigInvalid, limitsOf, readConfig } from './config.ts';
 import type { Engine } from './engine/engine.ts';
-import { closeDecoder } from './engine/image/decode.ts';
+import { DEFAULT_QUEUE } from './engine/fairQueue.ts';
+import { closeDecoder, setUpDecoder } from './engine/image/decode.ts';
 import { openEngine } from './engine/openEngine.ts';
 import { type Database, openDatabase } from './faces/database/database.ts';
 import { followOthers } from './faces/gallery/followOthers.ts';
@@ -19,6 +20,12 @@ import { sweepTokens } from './faces/search/tokens.ts';
 const EXACT_LIMIT = 500_000;
 /** Node's own patience, five minutes for a whole request, is too short for a large gallery. */
 const REQUEST_MS = 3_600_000;
+
+/** An engine whose models are being made ready. */
+interface WarmingEngine {
+  readonly engine: Engine;
+  readonly warm: Promise<void>;
+}
 
 const started = performance.now();
 
@@ -36,7 +43,7 @@ async function serve(config: Config): Promise<void> {
   const { HOST: host, PORT: port, FACEGRAPH_METRICS: metricsAt } = config;
   const log = createLog(config.FACEGRAPH_LOG_LEVEL);
   const metrics = createMetrics();
-  const { database, engine } = await openBoth(config, metrics);
+  const { database, engine, warm } = await openBoth(config, metrics);
   const indexes = createIndexes(database.client, engine, indexOptions(config, database));
   await indexes.followAll((faces) => progress(`index: ${faces} faces loaded`));
   const unfollow = followOthers(database, indexes, (error) =>
@@ -54,9 +61,9 @@ async function serve(config: Config): Promise<void> {
   const stopSweeping = sweepTokens(database.client, (error) =>
     log.error({ error: loggable(error) }, 'deleting expired tokens failed'),
   );
-  const firstKey = await createFirstKey(database.client);
 
   let accepting = true;
+  let ready = false;
   const api = createServer({
     db: database.client,
     engine,
@@ -65,7 +72,7 @@ async function serve(config: Config): Promise<void> {
     searchLog,
     databaseKind: database.kind,
     graphiql: config.NODE_ENV !== 'production',
-    accepting: () => accepting,
+    accepting: () => accepting && ready,
     limits: limitsOf(config),
     metrics,
     metricsEndpoint: metricsAt === 'on',
@@ -74,10 +81,6 @@ async function serve(config: Config): Promise<void> {
   const servers = [await listen(api, host, port)];
   if (typeof metricsAt === 'number') servers.push(await listen(scraped(metrics), host, metricsAt));
   const [at, scrapedAt] = servers.map((server) => `http://${host}:${portOf(server)}`);
-  progress(`ready: ${at}/graphql${scrapedAt ? `, ${scrapedAt}/metrics` : ''}`);
-  if (firstKey)
-    console.log(`\nAdmin key, shown this once (send it as x-api-key):\n\n  ${firstKey}\n`);
-
   const stop = async (): Promise<void> => {
     // Who asks twice does not want to wait.
     if (!accepting) process.exit(1);
@@ -96,6 +99,17 @@ async function serve(config: Config): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+
+  // Who asks before waits for the models; orchestrators wait for /readyz.
+  progress(`listening: ${at}/healthz; models are made ready`);
+  await warm;
+  if (!accepting) return;
+  // Shown at once, since it can be shown only once.
+  const firstKey = await createFirstKey(database.client);
+  ready = true;
+  progress(`ready: ${at}/graphql${scrapedAt ? `, ${scrapedAt}/metrics` : ''}`);
+  if (firstKey)
+    console.log(`\nAdmin key, shown this once (send it as x-api-key):\n\n  ${firstKey}\n`);
 }
 
 // pgvector takes up to 60 ms to enter a row in PGlite, so there somebody must ask for it.
@@ -150,25 +164,32 @@ async function drain(servers: readonly Server[], ms: number): Promise<void> {
 async function openBoth(
   config: Config,
   metrics: Metrics,
-): Promise<{ database: Database; engine: Engine }> {
+): Promise<{ database: Database } & WarmingEngine> {
   const { FACEGRAPH_DATA: directory, DATABASE_URL: url } = config;
   const opening = openDatabase(directory, url).then((database) => {
     const { kind, migrated } = database;
     progress(`database: ${kind}${migrated.length > 0 ? `, applied ${migrated.join(', ')}` : ''}`);
     return database;
   });
-  const [database, engine] = await Promise.allSettled([opening, openGpuEngine(metrics)]);
+  const [database, engine] = await Promise.allSettled([opening, openGpuEngine(config, metrics)]);
   if (database.status === 'fulfilled' && engine.status === 'fulfilled')
-    return { database: database.value, engine: engine.value };
+    return { database: database.value, ...engine.value };
   if (database.status === 'fulfilled') await database.value.close();
   throw database.status === 'rejected' ? database.reason : (engine as PromiseRejectedResult).reason;
 }
 
-async function openGpuEngine(metrics: Metrics): Promise<Engine> {
-  const engine = measuredEngine(await openEngine(), metrics.observeStage);
-  const { description, software } = engine.adapter;
+async function openGpuEngine(config: Config, metrics: Metrics): Promise<WarmingEngine> {
+  const entries = config.FACEGRAPH_MAX_QUEUE;
+  const limits = { ...DEFAULT_QUEUE, entries };
+  setUpDecoder({ limits, observe: metrics.decodeQueue });
+  const { gpuQueue: observe, batched } = metrics;
+  const opened = await openEngine({ limits, observe, batched });
+  const { description, software } = opened.adapter;
   progress(`GPU: ${description}${software ? ' (in software)' : ''}`);
-  return engine;
+  const warm = opened.warmUp((model) => progress(`model: ${model} is ready`));
+  // Whoever waits for it is told; until then it must not end the program.
+  warm.catch(() => undefined);
+  return { engine: measuredEngine(opened, metrics.observeStage), warm };
 }
 
 function progress(line: string): void {

@@ -5,8 +5,9 @@ import { nms, regress, square, truncate } from '../src/engine/boxes.ts';
 import { layOutNetwork } from '../src/engine/networkPlan.ts';
 import { inceptionResnetV1 } from '../src/engine/networks/inceptionResnetV1.ts';
 import { pnet } from '../src/engine/networks/mtcnn.ts';
-import { bands, CELL, pyramid } from '../src/engine/pyramid.ts';
+import { bands, CELL, pyramid, WARM_LEVELS } from '../src/engine/pyramid.ts';
 import { layOut } from '../src/gpu/arena.ts';
+import { convTile } from '../src/kernels/conv.ts';
 
 const box = (x1: number, y1: number, x2: number, y2: number, score: number) => ({
   corners: [x1, y1, x2, y2] as const,
@@ -71,6 +72,29 @@ describe('pyramid', () => {
       { numRuns: 200 },
     );
   });
+});
+
+describe('warm levels', () => {
+  // A tile with the channels of a layer is a pipeline.
+  const tiles = (width: number, height: number, subgroup: number) => {
+    const { shapes } = layOutNetwork(pnet, [1, height, width, 3]);
+    return pnet.layers
+      .filter(({ op }) => op === 'conv')
+      .map(({ name }) => {
+        const [n, h, w] = shapes.get(name)!;
+        return `${name} ${JSON.stringify(convTile([subgroup, subgroup], n * h * w))}`;
+      });
+  };
+
+  it.each([4, 8, 16, 32, 64, 128])(
+    'need every tile that a level of any size needs, on subgroups of %i',
+    (subgroup) => {
+      const warm = new Set(WARM_LEVELS.flatMap((l) => tiles(l.width, l.height, subgroup)));
+      for (let height = CELL; height < 48; height++)
+        for (let width = CELL; width < 200; width += width < 48 ? 1 : 19)
+          for (const tile of tiles(width, height, subgroup)) expect(warm).toContain(tile);
+    },
+  );
 });
 
 describe('batches', () => {

@@ -102,7 +102,7 @@ describe('decoder', () => {
 
 function open(source: string): void {
   const script = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
-  pool = createPool(script, 2, 100);
+  pool = createPool(script, { threads: 2, budget: 100, limits: { entries: 4, bytes: 1000 } });
 }
 
 function ask(request: string, { cost = 1, timeout = 60_000 } = {}): Promise<Answer> {

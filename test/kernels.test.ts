@@ -167,22 +167,23 @@ describe('conv equals its scalar reference', () => {
 describe('tiles of a convolution', () => {
   it.each([
     { subgroup: [8, 8], m: 3025, tile: { lanes: 8, width: 8, pixels: 4 } },
-    { subgroup: [8, 8], m: 9, tile: { lanes: 8, width: 8, pixels: 2 } },
-    { subgroup: [8, 8], m: 8, tile: { lanes: 8, width: 8, pixels: 1 } },
+    { subgroup: [8, 8], m: 16, tile: { lanes: 8, width: 8, pixels: 1 } },
+    { subgroup: [8, 8], m: 17, tile: { lanes: 8, width: 8, pixels: 4 } },
     { subgroup: [4, 4], m: 3025, tile: { lanes: 4, width: 4, pixels: 4 } },
-    { subgroup: [32, 32], m: 49, tile: { lanes: 8, width: 32, pixels: 2 } },
+    { subgroup: [32, 32], m: 49, tile: { lanes: 8, width: 32, pixels: 1 } },
     { subgroup: [8, 128], m: 3025, tile: { lanes: 8, width: 64, pixels: 4 } },
   ] as const)('subgroup $subgroup, M $m', ({ subgroup, m, tile }) => {
     expect(convTile(subgroup, m)).toEqual(tile);
   });
 
   it.each([
-    [6, 2],
-    [10, 3],
-    [28, 4],
-    [8631, 4],
-  ])('Cout %i in columns of %i', (cout, columns) => {
-    expect(convColumns(cout)).toBe(columns);
+    [3, 10, 4],
+    [3, 64, 4],
+    [10, 16, 4],
+    [16, 17, 8],
+    [512, 8631, 8],
+  ])('Cin %i, Cout %i in columns of %i', (cin, cout, columns) => {
+    expect(convColumns(cin, cout)).toBe(columns);
   });
 });
 

@@ -79,4 +79,29 @@ describe('search index of f16 rows', () => {
     await expectSame(made, rows, unit(6000, 512), 30);
     made.destroy();
   });
+
+  it.each([2, 4, 7])('%i probes at once find what each finds alone', async (count) => {
+    const made = index(20);
+    for (let i = 0; i < SEARCH_BLOCK + 300; i++) made.add(`r${i}`, unit(i, 20));
+    const probes = Array.from({ length: count }, (_, i) => unit(7000 + i, 20));
+    const together = await made.search(probes, 9);
+    for (const [p, probe] of probes.entries()) {
+      const [alone] = await made.search([probe], 9);
+      expect(together[p].map(({ id }) => id)).toEqual(alone.map(({ id }) => id));
+      together[p].forEach(({ distance }, i) => {
+        expect(distance).toBeCloseTo(alone[i].distance, 6);
+      });
+    }
+    made.destroy();
+  });
+
+  it('takes numbers that f16 holds as subnormal, and zeros', async () => {
+    const made = index(8);
+    const tiny = Float32Array.of(6e-8, -3e-5, 0, -0, 1, 0, 0, 0);
+    made.add('tiny', tiny);
+    const probe = Float32Array.of(0.5, 0.5, 0.5, 0.5, 0, 0, 0, 0);
+    const [[{ distance }]] = await made.search([probe], 1);
+    expect(distance).toBeCloseTo(1 - dot(fromHalf(toHalf(tiny)), probe), 7);
+    made.destroy();
+  });
 });

@@ -1,37 +1,63 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Gpu } from '../src/gpu/device.ts';
 import { waitFor } from '../src/gpu/wait.ts';
 
 const adapter = (software: boolean) => ({ adapter: { software } }) as Gpu;
-const elapsed = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Turns of the event loop in so many milliseconds. */
-async function turns(ms: number): Promise<number> {
-  const until = performance.now() + ms;
-  let count = 0;
-  for (; performance.now() < until; count++) await turn();
-  return count;
+/** How often the event loop rested while it turned this often. Time says nothing on a busy machine. */
+async function restsOf(turns: number): Promise<number> {
+  const wait = vi.spyOn(Atomics, 'wait');
+  for (let i = 0; i < turns; i++) await turn();
+  return wait.mock.calls.length;
+}
+
+function pending(): { promise: Promise<void>; settle(): void } {
+  let settle!: () => void;
+  const promise = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  return { promise, settle };
 }
 
 describe('waiting for the GPU', () => {
-  it('lets the loop rest between polls of a software adapter, and only while something waits', async () => {
-    const both = [waitFor(adapter(true), elapsed(60)), waitFor(adapter(true), elapsed(120))];
-    expect(await turns(100)).toBeLessThan(100 / 0.4 + 10);
+  afterEach(() => vi.restoreAllMocks());
+
+  it('lets the loop rest in every turn for a software adapter, and only while something waits', async () => {
+    const [first, second] = [pending(), pending()];
+    const both = [waitFor(adapter(true), first.promise), waitFor(adapter(true), second.promise)];
+    await turn();
+    expect(await restsOf(20)).toBe(20);
+    first.settle();
+    vi.restoreAllMocks();
+    expect(await restsOf(20)).toBe(20);
+    second.settle();
     await Promise.all(both);
     await turn();
-    expect(await turns(100)).toBeGreaterThan(1000);
+    vi.restoreAllMocks();
+    expect(await restsOf(20)).toBe(0);
+  });
+
+  it('rests for less than half a millisecond, in which the other timers of the process are not late', async () => {
+    const { promise, settle } = pending();
+    const waiting = waitFor(adapter(true), promise);
+    expect(await restsOf(5)).toBe(5);
+    for (const [, , , ms] of vi.mocked(Atomics.wait).mock.calls) expect(ms).toBeLessThan(0.5);
+    settle();
+    await waiting;
   });
 
   it('rests once a turn, however many waits follow each other', async () => {
-    const from = performance.now();
+    const wait = vi.spyOn(Atomics, 'wait');
     for (let i = 0; i < 50; i++) await waitFor(adapter(true), turn());
-    expect(performance.now() - from).toBeLessThan(50 * 2);
+    expect(wait.mock.calls.length).toBeLessThanOrEqual(51);
   });
 
   it('polls a GPU without pause', async () => {
-    const waiting = waitFor(adapter(false), elapsed(100));
-    expect(await turns(100)).toBeGreaterThan(1000);
+    const { promise, settle } = pending();
+    const waiting = waitFor(adapter(false), promise);
+    expect(await restsOf(20)).toBe(0);
+    settle();
     await waiting;
   });
 
@@ -39,6 +65,6 @@ describe('waiting for the GPU', () => {
     expect(await waitFor(adapter(true), Promise.resolve(7))).toBe(7);
     await expect(waitFor(adapter(true), Promise.reject(new Error('lost')))).rejects.toThrow('lost');
     await turn();
-    expect(await turns(100)).toBeGreaterThan(1000);
+    expect(await restsOf(20)).toBe(0);
   });
 });

@@ -97,7 +97,6 @@ export const ModelUnavailable = failure(
   'The weights of the model are not on the server. The message has the command that gets them.',
 );
 export const DeviceLost = failure('DeviceLost', 'The GPU went away meanwhile. Send it again.');
-export const EngineBusy = failure('EngineBusy', 'Too much work is waiting. Try again later.');
 export const InvalidInput = failure(
   'InvalidInput',
   'An argument is outside of what is allowed. The message says which and what is.',
@@ -136,19 +135,30 @@ builder.objectType(MultipleFacesFound, {
   }),
 });
 
-export const RateLimited = withCode('RateLimited');
-builder.objectType(RateLimited, {
-  name: 'RateLimited',
-  description:
-    'The key, or without one the address, has spent its share of this minute. A request that is refused as a whole gets HTTP 429 and `Retry-After` instead.',
-  interfaces: [Failure],
-  fields: (t) => ({
-    retryAfter: t.int({
-      description: 'Seconds after which to try again.',
-      resolve: ({ details }) => Number(details.retryAfter),
+function passing(code: ErrorCode, description: string) {
+  const type = withCode(code);
+  builder.objectType(type, {
+    name: code,
+    description,
+    interfaces: [Failure],
+    fields: (t) => ({
+      retryAfter: t.int({
+        description: 'Seconds after which to try again, as `Retry-After` of the response.',
+        resolve: ({ details }) => Number(details.retryAfter),
+      }),
     }),
-  }),
-});
+  });
+  return type;
+}
+
+export const EngineBusy = passing(
+  'EngineBusy',
+  'Too much work is waiting, and you have most of it. Try again later.',
+);
+export const RateLimited = passing(
+  'RateLimited',
+  'The key, or without one the address, has spent its share of this minute. A request that is refused as a whole gets HTTP 429 instead.',
+);
 
 /** Whatever may happen to an image on its way through decoder and engine. */
 export const IMAGE_FAILURES = [

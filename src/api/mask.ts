@@ -10,11 +10,18 @@ import { type ErrorCode, FacegraphError } from '../errors.ts';
 export function maskError(error: unknown, message: string): Error {
   const code = expectedCode(error);
   if (error instanceof GraphQLError && code) {
-    const { nodes, path } = error;
-    return new GraphQLError(error.message, { nodes, path, extensions: { code } });
+    const { nodes, path, originalError } = error;
+    const extensions = { code, ...whenToRetry(originalError) };
+    return new GraphQLError(error.message, { nodes, path, extensions });
   }
   // Never the development form, which adds the original error to the answer.
   return mask(error, message, false);
+}
+
+// HTTP's own word for it counts only where there is no data beside the error.
+function whenToRetry(cause: unknown) {
+  const retryAfter = cause instanceof FacegraphError ? cause.details.retryAfter : undefined;
+  return retryAfter === undefined ? {} : { retryAfter, http: { status: 503 } };
 }
 
 /**

@@ -23,7 +23,7 @@ export interface ServerOptions
     OperationOptions {
   /** Serves GraphiQL to browsers. */
   readonly graphiql: boolean;
-  /** False while the program shuts down; `/readyz` then says so. */
+  /** False until the models are ready and while the program shuts down; `/readyz` then says so. */
   readonly accepting: () => boolean;
 }
 

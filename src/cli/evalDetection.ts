@@ -15,7 +15,7 @@ import { detectOptions } from './options.ts';
 import { withEngine } from './session.ts';
 
 interface Options extends EvaluationOptions {
-  readonly boxes: string;
+  readonly boxes: readonly string[];
   readonly faces: string | true;
 }
 
@@ -24,7 +24,10 @@ export function registerEvalDetection(group: Command): void {
   const command = group
     .command('detection')
     .description('how many faces are found, and how much that is none')
-    .requiredOption('--boxes <file>', 'marked faces: CSV (image,x,y,width,height) or XML of dlib')
+    .requiredOption(
+      '--boxes <files...>',
+      'marked faces: CSV (image,x,y,width,height) or XML of dlib',
+    )
     .option('--no-faces <dir>', 'images that show no face');
   evaluationOptions(command, 'folder that the names in the boxes file start from').action(
     evalDetection,
@@ -35,7 +38,7 @@ async function evalDetection(options: Options): Promise<void> {
   // Loaded here and not above: the parsers are of no use to other verbs.
   const { parseBoxes } = await import('../faces/evaluation/boxes.ts');
   const { images: directory, boxes, faces } = options;
-  const marked = parseBoxes(await textOf(boxes));
+  const marked = parseBoxes(await Promise.all(boxes.map(textOf)));
   await imagesOf(options);
   const withoutFaces = faces === true ? [] : await imagesIn(faces);
   await withEngine(async (engine) => {
@@ -44,12 +47,12 @@ async function evalDetection(options: Options): Promise<void> {
     await present(
       options,
       done.result,
-      [`mtcnn on ${boxes}`, detectionRows(done.result)],
+      [`mtcnn on ${boxes.join(', ')}`, detectionRows(done.result)],
       async () => {
         const { detectionReport } = await import('../faces/evaluation/detectionReport.ts');
         const source: Row[] = [
           ['images', directory],
-          ['boxes', boxes],
+          ['boxes', boxes.join(', ')],
         ];
         if (faces !== true) source.push(['images without faces', faces]);
         return detectionReport(done, source);

@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/device.ts';
 import { closeScope, encode, openScope, type Scope, type Step, storage } from '../gpu/plan.ts';
-import { submitAndRead } from '../gpu/readback.ts';
-import { binding, type Tensor, unpad } from '../gpu/tensor.ts';
+import { submit, submitAndRead } from '../gpu/readback.ts';
+import { binding, byteLength, type Tensor, unpad } from '../gpu/tensor.ts';
 import type { GpuImage } from '../kernels/resize.ts';
 import { batches } from './batches.ts';
 import type { Network } from './network.ts';
@@ -16,13 +16,22 @@ export type Cut = (
   y: Tensor,
 ) => Promise<Step>;
 
-/** A network fed with regions of an image, planned for a few batch sizes. */
+/** Regions of one image. */
+export interface Regions {
+  /** Brings the image onto the GPU, where it may take the place of the one before. */
+  load(): GpuImage;
+  /** The words of one region after the other, as `cut` expects them. */
+  readonly words: Int32Array | Float32Array;
+  readonly count: number;
+}
+
+/** A network fed with regions of images, planned for a few batch sizes. */
 export interface CropNetwork {
   /**
-   * Runs every region; returns for each output the dense rows of all regions in order.
-   * `regions` holds the words of one region after the other, as `cut` expects them.
+   * Runs every region, those of several images in the same batches; returns for each output the dense
+   * rows of all regions in order. A row does not depend on the others of its batch.
    */
-  run(image: GpuImage, regions: Int32Array | Float32Array, count: number): Promise<Float32Array[]>;
+  run(images: readonly Regions[]): Promise<Float32Array[]>;
   /** Plans every batch size and dispatches each pipeline once, since drivers compile that late. */
   warmUp(image: GpuImage): Promise<void>;
   destroy(): void;
@@ -64,25 +73,55 @@ export function createCropNetwork(gpu: Gpu, options: CropNetworkOptions): CropNe
     return made;
   };
 
-  const run: CropNetwork['run'] = async (image, regions, count) => {
-    const parts: Float32Array[][] = network.outputs.map(() => []);
-    for (const batch of batches(count, sizes)) {
-      const { plan, scope, regions: buffer } = await planFor(batch.size);
-      const own = regions.slice(batch.from * words, (batch.from + batch.count) * words);
+  // Regions [from, to) of all images together, as the rows of `plan.input` from its first on. All but
+  // the last image's are cut at once, since the next image takes its place in memory.
+  const cutAll = async (
+    scope: Scope,
+    { plan, regions: buffer }: BatchPlan,
+    images: readonly Regions[],
+    [from, to]: readonly [number, number],
+  ): Promise<Step> => {
+    const { input } = plan;
+    let last: Step | undefined;
+    let first = 0;
+    for (const { load, words: all, count } of images) {
+      const [begin, end] = [Math.max(from, first), Math.min(to, first + count)];
+      first += count;
+      if (begin >= end) continue;
+      if (last) {
+        const cutBefore = last;
+        submit(gpu, (encoder) => encode(encoder, [cutBefore]));
+      }
+      const own = all.slice((begin - first + count) * words, (end - first + count) * words);
       gpu.device.queue.writeBuffer(buffer, 0, own as Float32Array<ArrayBuffer>);
-      // The image differs from call to call, so its step is made anew and its uniforms freed after.
-      const cutScope = openScope(scope.gpu);
-      const first = await cut(cutScope, image, { buffer }, plan.input);
-      const outputs = [...plan.outputs.values()];
-      const bytes = await submitAndRead(
-        gpu,
-        (encoder) => encode(encoder, [first, ...plan.steps]),
-        outputs.map((t) => ({ buffer: t.buffer, offset: t.offset, size: binding(t).size! })),
-      ).finally(() => closeScope(cutScope));
-      outputs.forEach((t, o) => {
-        const values = unpad(t, bytes[o]);
-        parts[o].push(values.subarray(0, (values.length / batch.size) * batch.count));
-      });
+      last = await cut(scope, load(), { buffer }, rowsOf(input, begin - from, end - begin));
+    }
+    return last!;
+  };
+
+  const run: CropNetwork['run'] = async (images) => {
+    const total = images.reduce((sum, { count }) => sum + count, 0);
+    const parts: Float32Array[][] = network.outputs.map(() => []);
+    for (const batch of batches(total, sizes)) {
+      const made = await planFor(batch.size);
+      const outputs = [...made.plan.outputs.values()];
+      // Images differ from call to call, so their steps are made anew and the uniforms freed after.
+      const cutScope = openScope(gpu);
+      try {
+        const range = [batch.from, batch.from + batch.count] as const;
+        const first = await cutAll(cutScope, made, images, range);
+        const bytes = await submitAndRead(
+          gpu,
+          (encoder) => encode(encoder, [first, ...made.plan.steps]),
+          outputs.map((t) => ({ buffer: t.buffer, offset: t.offset, size: binding(t).size! })),
+        );
+        outputs.forEach((t, o) => {
+          const values = unpad(t, bytes[o]);
+          parts[o].push(values.subarray(0, (values.length / batch.size) * batch.count));
+        });
+      } finally {
+        closeScope(cutScope);
+      }
     }
     return parts.map(join);
   };
@@ -111,6 +150,12 @@ export function createCropNetwork(gpu: Gpu, options: CropNetworkOptions): CropNe
       plans.clear();
     },
   };
+}
+
+/** Some of the N of a tensor. Of an input: a batch's rows begin at multiples of a binding's alignment. */
+function rowsOf(t: Tensor, first: number, count: number): Tensor {
+  const [, h, w, c] = t.shape;
+  return { ...t, offset: t.offset + byteLength([first, h, w, c]), shape: [count, h, w, c] };
 }
 
 function join(parts: readonly Float32Array[]): Float32Array {

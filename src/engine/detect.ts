@@ -9,7 +9,7 @@ import type { Face, Point } from './face.ts';
 import { onet, pnet, rnet } from './networks/mtcnn.ts';
 import { proposalBoxes } from './proposalBoxes.ts';
 import { type ProposalPlan, planProposals } from './proposals.ts';
-import { type Level, pyramid } from './pyramid.ts';
+import { type Level, pyramid, WARM_LEVELS } from './pyramid.ts';
 import { type Parameter, uploadWeights } from './weightBuffer.ts';
 
 /** MTCNN on one device. Calls must not overlap. */
@@ -60,7 +60,7 @@ export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>
     const regions = new Int32Array(
       boxes.flatMap(([x1, y1, x2, y2]) => [x1 - 1, y1 - 1, x2 - x1 + 1, y2 - y1 + 1]),
     );
-    const [head] = await net.run(image, regions, boxes.length);
+    const [head] = await net.run([{ load: () => image, words: regions, count: boxes.length }]);
     const width = head.length / Math.max(1, boxes.length);
     return boxes.map((corners, i) => {
       const row = head.subarray(i * width, (i + 1) * width);
@@ -85,7 +85,9 @@ export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>
       return nms(last, 0.7, 'min').map((i) => face(last[i], image));
     },
     async warmUp(image) {
-      await proposals(image, complete({}));
+      const [threshold] = complete({}).thresholds;
+      const plan = await planProposals(gpu, pnetWeights, image, WARM_LEVELS, threshold, NORMALISE);
+      await plan.run().finally(plan.destroy);
       await refine.warmUp(image);
       await output.warmUp(image);
     },

@@ -9,16 +9,28 @@ import type { Network } from './network.ts';
 import { type Parameter, uploadWeights } from './weightBuffer.ts';
 import type { Manifest } from './weights/manifest.ts';
 
+/** Faces of one image. */
+export interface ImageFaces {
+  /** Brings the image onto the GPU, where it may take the place of the one before. */
+  load(): GpuImage;
+  readonly faces: readonly Face[];
+}
+
 /** An embedding network on one device. Calls must not overlap. */
 export interface EmbeddingNetwork {
-  /** The rows of each output for each face; of several outputs the first is the embedding. */
-  run(image: GpuImage, faces: readonly Face[]): Promise<Float32Array[][]>;
+  /**
+   * For each image the rows of each output for each face; of several outputs the first is the
+   * embedding. Faces of all images share batches.
+   */
+  run(images: readonly ImageFaces[]): Promise<Float32Array[][][]>;
   /** Compiles every pipeline. */
   warmUp(image: GpuImage): Promise<void>;
   destroy(): void;
 }
 
-const SIZES = [1, 2, 4, 8];
+/** Faces of the largest batch. */
+export const LARGEST_BATCH = 8;
+const SIZES = [1, 2, 4, LARGEST_BATCH];
 
 /** The network of a manifest with its weights on the GPU, fed with faces cut its own way. */
 export function createEmbeddingNetwork(
@@ -44,14 +56,23 @@ export function createEmbeddingNetwork(
       }),
   });
   return {
-    async run(image, faces) {
-      const maps = new Float32Array(faces.length * MAP_FLOATS);
-      for (const [i, face] of faces.entries())
-        maps.set(cropMap(face, crop, input.height, input.width), i * MAP_FLOATS);
-      const outputs = await net.run(image, maps, faces.length);
-      return outputs.map((values) => {
-        const width = values.length / Math.max(1, faces.length);
-        return faces.map((_, i) => values.slice(i * width, (i + 1) * width));
+    async run(images) {
+      const regions = images.map(({ load, faces }) => {
+        const words = new Float32Array(faces.length * MAP_FLOATS);
+        for (const [i, face] of faces.entries())
+          words.set(cropMap(face, crop, input.height, input.width), i * MAP_FLOATS);
+        return { load, words, count: faces.length };
+      });
+      const total = regions.reduce((sum, { count }) => sum + count, 0);
+      const outputs = await net.run(regions);
+      let at = 0;
+      return images.map(({ faces }) => {
+        const first = at;
+        at += faces.length;
+        return outputs.map((values) => {
+          const width = values.length / Math.max(1, total);
+          return faces.map((_, i) => values.slice((first + i) * width, (first + i + 1) * width));
+        });
       });
     },
     warmUp: (image) => net.warmUp(image),

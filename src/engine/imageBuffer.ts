@@ -1,3 +1,4 @@
+import { FacegraphError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { storageBuffer } from '../gpu/plan.ts';
 import type { GpuImage } from '../kernels/resize.ts';
@@ -10,6 +11,19 @@ export interface ImageBuffer {
   destroy(): void;
 }
 
+/**
+ * Refuses an image that the GPU cannot hold, before anything of it is uploaded.
+ * @throws FacegraphError `ImageTooLarge`.
+ */
+export function checkFits({ width, height }: Image, limits: Gpu['adapter']['limits']): void {
+  const pixels = Math.floor(limits.maxStorageBufferBindingSize / 3) - 2;
+  if (width * height > pixels)
+    throw new FacegraphError(
+      'ImageTooLarge',
+      `the image has ${width}x${height} pixels; this GPU takes ${Math.floor(pixels / 1e6)} megapixels`,
+    );
+}
+
 /** Grows by doubling so that a stream of different sizes settles on one buffer. */
 export function createImageBuffer(gpu: Gpu): ImageBuffer {
   let buffer: GPUBuffer | undefined;
@@ -20,11 +34,8 @@ export function createImageBuffer(gpu: Gpu): ImageBuffer {
       // Kernels read whole words, up to 4 bytes past the last pixel.
       const needed = Math.ceil((bytes + 4) / 4) * 4;
       if (!buffer || buffer.size < needed) {
+        checkFits(image, gpu.adapter.limits);
         const limit = gpu.adapter.limits.maxStorageBufferBindingSize;
-        if (needed > limit)
-          throw new Error(
-            `image ${image.width}×${image.height} exceeds the binding limit ${limit}`,
-          );
         buffer?.destroy();
         const size = Math.min(limit, Math.max(needed, 2 * (buffer?.size ?? 0)));
         buffer = storageBuffer(gpu, size, 'image');

@@ -1,15 +1,28 @@
 import { FacegraphError } from '../errors.ts';
 import { type Gpu, openGpu } from '../gpu/device.ts';
 import { createDetector, type Detector } from './detect.ts';
-import { createEmbeddingNetwork, type EmbeddingNetwork } from './embed.ts';
+import { createEmbeddingNetwork, type EmbeddingNetwork, LARGEST_BATCH } from './embed.ts';
 import type { Embedder, Engine } from './engine.ts';
+import type { Face } from './face.ts';
+import { DEFAULT_QUEUE, type QueueLimits, type QueueObserver } from './fairQueue.ts';
+import { type Batching, createGpuQueue } from './gpuQueue.ts';
 import type { Image } from './image/image.ts';
-import { createImageBuffer, type ImageBuffer } from './imageBuffer.ts';
+import { checkFits, createImageBuffer, type ImageBuffer } from './imageBuffer.ts';
 import { createSearchIndex } from './searchIndex.ts';
 import { labels } from './weights/labels.ts';
 import { networksOf } from './weights/layersOf.ts';
-import { loadWeights } from './weights/load.ts';
-import { type Manifest, manifest } from './weights/manifest.ts';
+import { hasWeights, loadWeights } from './weights/load.ts';
+import { type Manifest, manifest, manifests } from './weights/manifest.ts';
+
+/** Faces of one image; of each output of the network, a row for each. */
+type Embedding = Batching<FacesOf, Float32Array[][]>;
+
+interface FacesOf {
+  readonly image: Image;
+  readonly faces: readonly Face[];
+}
+
+type Run = (image: Image, faces: readonly Face[]) => Promise<Float32Array[][]>;
 
 /** Everything that lives on one device and goes with it. */
 interface Session {
@@ -19,49 +32,119 @@ interface Session {
   readonly networks: Map<string, EmbeddingNetwork>;
 }
 
+/** How an engine is opened. */
+export interface EngineOptions {
+  /** Of what waits for the GPU. */
+  readonly limits?: QueueLimits;
+  readonly observe?: QueueObserver;
+  /** Hears the number of faces of each run of an embedding network. */
+  readonly batched?: (faces: number) => void;
+}
+
+/** The engine as the program that opened it sees it. */
+export interface OpenedEngine extends Engine {
+  /**
+   * Loads every model whose weights are on this machine and compiles all that any request can need,
+   * beside what else is asked for. A model that cannot be loaded is passed over: whoever asks for it
+   * is told.
+   * @param progress hears of each model that is ready.
+   */
+  warmUp(progress?: (model: string) => void): Promise<void>;
+}
+
 const BLANK: Image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) };
 
 /**
- * Opens the engine on the best adapter. Networks are loaded when first used. When the device is
- * lost, calls in flight fail with `DeviceLost` and the next one opens a new device.
+ * Opens the engine on the best adapter. Networks are loaded when first used. What is asked for waits
+ * in one queue, in the name of its caller (`caller.ts`); faces of several callers share batches. When
+ * the device is lost, calls in flight fail with `DeviceLost` and the next one opens a new device.
  * @throws FacegraphError `NoAdapter` when there is no WebGPU adapter.
  */
-export async function openEngine(): Promise<Engine> {
+export async function openEngine(options: EngineOptions = {}): Promise<OpenedEngine> {
+  const { limits = DEFAULT_QUEUE, observe, batched } = options;
+  const queue = createGpuQueue({ limits, observe, batched });
   let session = await openSession();
-  let tail: Promise<unknown> = Promise.resolve();
-  let closed = false;
 
-  const onSession = <T>(task: (session: Session) => Promise<T>): Promise<T> => {
-    const result = tail.then(async () => {
-      if (closed) throw new FacegraphError('EngineBusy', 'the engine is shutting down');
-      if (session.gpu.lost) session = await openSession();
-      return task(session);
-    });
-    tail = result.catch(() => undefined);
-    return result;
+  const onSession = async <T>(task: (session: Session) => Promise<T>): Promise<T> => {
+    if (session.gpu.lost) session = await openSession();
+    return task(session);
   };
+  const inTurn = <T>(task: (session: Session) => Promise<T>, bytes = 0): Promise<T> =>
+    queue.run(() => onSession(task), bytes);
+
+  const batchings = new Map<string, Embedding>();
+  const embedding = (model: Manifest): Embedding => {
+    const known = batchings.get(model.name);
+    const made: Embedding = known ?? {
+      capacity: LARGEST_BATCH,
+      size: ({ faces }) => faces.length,
+      bytes: ({ image }) => image.data.length,
+      run: (items) =>
+        onSession(async (s) =>
+          (await network(s, model)).run(
+            items.map(({ image, faces }) => ({ load: () => s.image.load(image), faces })),
+          ),
+        ),
+    };
+    batchings.set(model.name, made);
+    return made;
+  };
+
+  const index: Engine['index'] = (dimensions, format) =>
+    createSearchIndex(dimensions, (task) => inTurn((s) => task(s.gpu)), format);
 
   return {
     adapter: session.gpu.adapter,
-    async detect(image, options = {}) {
-      return onSession(async (s) => (await detector(s)).detect(s.image.load(image), options));
+    async detect(image, detectOptions = {}) {
+      checkFits(image, session.gpu.adapter.limits);
+      return inTurn(
+        async (s) => (await detector(s)).detect(s.image.load(image), detectOptions),
+        image.data.length,
+      );
     },
     async embedder(name) {
       const model = manifest(name);
       if (model.kind !== 'embedder')
         throw new FacegraphError('InvalidInput', `${name} is not an embedding model`);
-      await onSession((s) => network(s, model));
-      return embedder(model, (image, faces) =>
-        onSession(async (s) => (await network(s, model)).run(s.image.load(image), faces)),
-      );
+      if (!session.networks.has(name)) await inTurn((s) => network(s, model));
+      return embedder(model, async (image, faces) => {
+        checkFits(image, session.gpu.adapter.limits);
+        return faces.length > 0 ? queue.join(embedding(model), { image, faces }) : [];
+      });
     },
-    index: (dimensions, format) =>
-      createSearchIndex(dimensions, (task) => onSession((s) => task(s.gpu)), format),
+    index,
+    async warmUp(progress) {
+      const here = manifests().filter(
+        ({ name, kind }) => kind !== 'classifier' && hasWeights(name),
+      );
+      for (const model of here) {
+        const load = (s: Session) => (model.kind === 'embedder' ? network(s, model) : detector(s));
+        if (await succeeds(inTurn<unknown>(load))) progress?.(model.name);
+      }
+      for (const format of ['f32', 'f16'] as const) {
+        const one = index(8, format);
+        const row = new Float32Array(8);
+        one.add('', row);
+        // A single probe is compared by another tile than several are.
+        for (const probes of [[row], [row, row]]) await succeeds(one.search(probes, 1));
+        one.destroy();
+      }
+    },
     async close() {
-      await onSession(async (s) => closeSession(s)).catch(() => undefined);
-      closed = true;
+      await queue.close();
+      closeSession(session);
     },
   };
+}
+
+async function succeeds(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (error instanceof FacegraphError) return false;
+    throw error;
+  }
 }
 
 async function openSession(): Promise<Session> {
@@ -97,17 +180,18 @@ async function network(session: Session, model: Manifest): Promise<EmbeddingNetw
   return net;
 }
 
-function embedder(model: Manifest, run: EmbeddingNetworkRun): Embedder {
+function embedder(model: Manifest, run: Run): Embedder {
   return {
     model: model.name,
     dimensions: model.dimensions!,
     threshold: model.threshold!,
     async embed(image, faces) {
-      const [embeddings] = await run(image, faces);
+      const [embeddings = []] = await run(image, faces);
       return embeddings.map(normalised);
     },
     async classify(image, faces, top) {
-      const [, probabilities] = await run(image, faces);
+      const [embeddings = [], probabilities] = await run(image, faces);
+      if (embeddings.length === 0) return [];
       if (!probabilities)
         throw new FacegraphError(
           'ModelUnavailable',
@@ -123,11 +207,6 @@ function embedder(model: Manifest, run: EmbeddingNetworkRun): Embedder {
     },
   };
 }
-
-type EmbeddingNetworkRun = (
-  image: Image,
-  faces: Parameters<EmbeddingNetwork['run']>[1],
-) => Promise<Float32Array[][]>;
 
 function normalised(v: Float32Array): Float32Array {
   const norm = Math.hypot(...v) || 1;

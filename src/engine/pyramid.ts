@@ -13,6 +13,16 @@ export interface Level {
   readonly height: number;
 }
 
+/**
+ * Levels that need every pipeline that an image of any size can: a tile of the convolution serves
+ * numbers of output pixels up to twice its smallest, and these grow by less from strip to strip.
+ */
+export const WARM_LEVELS: readonly Level[] = [1, 2, 4, 8, 16, 32, 64, 128, 256].map((cells) => ({
+  scale: 1,
+  width: CELL + CELL_STRIDE * (cells - 1),
+  height: CELL,
+}));
+
 /** The levels in which faces of at least `minFaceSize` pixels fill a cell, largest first. */
 export function pyramid(
   width: number,

@@ -57,6 +57,17 @@ export async function submitAndRead(
   });
 }
 
+/**
+ * Encodes with `record` and submits. What is invalid is told by the next `submitAndRead`.
+ * @throws FacegraphError `DeviceLost`.
+ */
+export function submit(gpu: Gpu, record: (encoder: GPUCommandEncoder) => void): void {
+  if (gpu.lost) throw lost();
+  const encoder = gpu.device.createCommandEncoder();
+  record(encoder);
+  gpu.device.queue.submit([encoder.finish()]);
+}
+
 function lost(): FacegraphError {
   return new FacegraphError('DeviceLost', 'the GPU device was lost; try again');
 }

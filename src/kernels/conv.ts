@@ -48,19 +48,21 @@ export interface ConvTile {
 }
 
 /**
- * The tile for M output pixels on a device with these subgroup sizes. 4 pixels × 4 vec4s of channels
- * are what lavapipe unrolls: FaceNet took 273 ms with it, 1,002 with 8 × 4 and 1,684 with 2 × 8. Few
- * distinct tiles, because each is a pipeline.
+ * The tile for M output pixels on a device with these subgroup sizes. With 4 pixels × 8 vec4s of
+ * channels lavapipe is fastest (bench/LOG.md).
  */
 export function convTile(subgroup: readonly [min: number, max: number], m: number): ConvTile {
   const lanes = subgroup[0] < 8 ? 4 : 8;
   const width = Math.max(lanes, Math.min(64, subgroup[1]));
-  return { lanes, width, pixels: m > 2 * width ? 4 : m > width ? 2 : 1 };
+  return { lanes, width, pixels: m > 2 * width ? 4 : 1 };
 }
 
-/** Vec4s of output channels of an invocation. */
-export function convColumns(cout: number): number {
-  return Math.min(4, padded(cout) / 4);
+/**
+ * Vec4s of output channels of an invocation. Eight only where they pay, and never fewer than four:
+ * each number is a pipeline, and one of eight takes lavapipe two to three seconds.
+ */
+export function convColumns(cin: number, cout: number): 4 | 8 {
+  return cin < 4 || cout <= 16 ? 4 : 8;
 }
 
 /** Channels of a vec4 of x that carry values. */
@@ -75,7 +77,7 @@ export function packWeights(
   cin: number,
   cout: number,
 ): Float32Array {
-  const columns = convColumns(cout) * 4;
+  const columns = convColumns(cin, cout) * 4;
   const groups = Math.ceil(cout / columns);
   const rows = taps * (cin < 4 ? cin : padded(cin));
   const slack = 8 * 4;
@@ -106,7 +108,7 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
 
   const { unused, adapter } = scope.gpu;
   const m = pixels(y);
-  const columns = convColumns(cout);
+  const columns = convColumns(x.shape[3], cout);
   const tile = convTile(adapter.subgroupSize, m);
   const cin4 = padded(x.shape[3]) / 4;
   const cout4 = padded(cout) / 4;
@@ -122,7 +124,7 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
     label,
     constants: {
       TM: tile.pixels,
-      CO: columns,
+      COLUMNS: columns,
       DEPTH: depth(x.shape[3]),
       WIDTH: tile.width,
       LANES: tile.lanes,

@@ -1,10 +1,10 @@
 // Convolution as an implicit GEMM: M = N·Ho·Wo output pixels, N = Cout, K = KH·KW·Cin.
 //   x  [N][H][W][Cin]    pixels xs vec4 apart, slice starts at vec4 xo
-//   w  [Cout / 4·CO][KH·KW·Cin / 4][DEPTH][CO] vec4 of Cout, LANES vec4 of slack at the end
+//   w  [Cout / 4·COLUMNS][KH·KW·Cin / 4][DEPTH][COLUMNS] vec4 of Cout, LANES vec4 of slack at the end
 //   b, slope  [Cout]
 //   r, y  [N][Ho][Wo][Cout]
-// One invocation owns 4·CO output channels of TM output pixels, all in registers. The invocations of
-// a workgroup have different pixels and the same channels, so they need the same weights: each lane
+// One invocation owns 4·COLUMNS output channels of TM output pixels, all in registers. The invocations
+// of a workgroup have different pixels and the same channels, so they need the same weights: each lane
 // loads another vec4 of them, and the lanes of the subgroup read it from each other.
 enable subgroups;
 
@@ -24,9 +24,17 @@ struct Shape {
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(6) var<uniform> s: Shape;
 
+// Columns are in two halves where there are more than four, each with its own sums: lavapipe stops
+// unrolling loops that are longer, and runs at half the speed.
+const HALVES = select(1, 2, COLUMNS > 4);
+const CO = COLUMNS / HALVES;
 // Vec4s of weights for one vec4 of x, and loads it takes the lanes to fetch them.
-const STEP = DEPTH * CO;
+const STEP = DEPTH * COLUMNS;
 const LOADS = (STEP + LANES - 1) / LANES;
+
+alias Sums = array<vec4f, TM * CO>;
+alias Pixels = array<vec4f, TM>;
+alias Weights = array<vec4f, LOADS>;
 
 // Chosen at run time: a uniform branch per output costs nothing, a pipeline per activation seconds.
 fn activate(v: vec4f, co: i32) -> vec4f {
@@ -38,6 +46,54 @@ fn activate(v: vec4f, co: i32) -> vec4f {
   }
 }
 
+fn weight(wv: ptr<function, Weights>, at: i32) -> vec4f {
+  return subgroupShuffle((*wv)[at / LANES], u32(at % LANES));
+}
+
+// Written out over the depth, and each sum in one expression: it is loaded and stored once.
+fn accumulate(sums: ptr<function, Sums>, xv: ptr<function, Pixels>, wv: ptr<function, Weights>, half: i32) {
+  for (var c = 0; c < CO; c++) {
+    let at = half * CO + c;
+    let w0 = weight(wv, at);
+    let w1 = weight(wv, COLUMNS + at);
+    let w2 = weight(wv, 2 * COLUMNS + at);
+    if (DEPTH == 4) {
+      let w3 = weight(wv, STEP - COLUMNS + at);
+      for (var i = 0; i < TM; i++) {
+        let v = (*xv)[i];
+        (*sums)[i * CO + c] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3;
+      }
+    } else {
+      for (var i = 0; i < TM; i++) {
+        let v = (*xv)[i];
+        (*sums)[i * CO + c] += v.x * w0 + v.y * w1 + v.z * w2;
+      }
+    }
+  }
+}
+
+// Written rather than left at zero: zeros are a loop that lavapipe keeps, and the sums in memory then.
+fn start(sums: ptr<function, Sums>, co0: i32) {
+  for (var c = 0; c < CO; c++) {
+    let bias = b[min(co0 + c, s.cout4 - 1)];
+    for (var i = 0; i < TM; i++) { (*sums)[i * CO + c] = bias; }
+  }
+}
+
+fn store(sums: ptr<function, Sums>, m0: i32, co0: i32) {
+  for (var i = 0; i < TM; i++) {
+    let m = m0 + i * WIDTH;
+    for (var c = 0; c < CO; c++) {
+      let co = co0 + c;
+      if (co < s.cout4 && m < s.m) {
+        var v = (*sums)[i * CO + c];
+        if (s.residual != 0) { v += r[m * s.rs + s.ro + co]; }
+        y[m * s.ys + s.yo + co] = activate(v, co);
+      }
+    }
+  }
+}
+
 @compute @workgroup_size(WIDTH)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -46,67 +102,47 @@ fn main(
   @builtin(subgroup_invocation_id) invocation: u32,
 ) {
   // Every lane must reach the shuffles, so indices are clamped and only the stores are guarded.
-  let co0 = i32(group.x) * CO;
   let m0 = i32(group.y + group.z * groups.y) * WIDTH * TM + i32(local.x);
-  let lane = i32(invocation) & (LANES - 1);
-
   var image: array<i32, TM>;
   var row: array<i32, TM>;
   var col: array<i32, TM>;
-  var acc: array<vec4f, TM * CO>;
   for (var i = 0; i < TM; i++) {
     let m = min(m0 + i * WIDTH, s.m - 1);
     let line = m / s.wo;
     image[i] = line / s.ho * s.h;
     row[i] = line % s.ho * s.strideH - s.padTop;
     col[i] = m % s.wo * s.strideW - s.padLeft;
-    for (var c = 0; c < CO; c++) { acc[i * CO + c] = b[min(co0 + c, s.cout4 - 1)]; }
   }
 
-  let rows = s.kh * s.kw * s.cin4;
-  let first = i32(group.x) * rows * STEP + lane;
-  // The tap (dy, dx) and channel of step k, counted rather than divided.
-  var dy = 0;
-  var dx = 0;
-  var ci = 0;
-  for (var k = 0; k < rows; k++) {
-    var wv: array<vec4f, LOADS>;
-    for (var l = 0; l < LOADS; l++) { wv[l] = w[first + k * STEP + l * LANES]; }
-    var xv: array<vec4f, TM>;
-    for (var i = 0; i < TM; i++) {
-      let iy = row[i] + dy;
-      let ix = col[i] + dx;
-      let inside = iy >= 0 && iy < s.h && ix >= 0 && ix < s.w;
-      let at = ((image[i] + iy) * s.w + ix) * s.xs + s.xo + ci;
-      xv[i] = select(vec4f(0), x[select(0, at, inside)], inside);
-    }
-    // Written out over the depth: with one more loop lavapipe stops unrolling and runs at half the speed.
-    for (var c = 0; c < CO; c++) {
-      let w0 = subgroupShuffle(wv[c / LANES], u32(c % LANES));
-      let w1 = subgroupShuffle(wv[(CO + c) / LANES], u32((CO + c) % LANES));
-      let w2 = subgroupShuffle(wv[(2 * CO + c) / LANES], u32((2 * CO + c) % LANES));
+  let co0 = i32(group.x) * COLUMNS;
+  var sums: Sums;
+  var sums2: Sums;
+  start(&sums, co0);
+  if (HALVES == 2) { start(&sums2, co0 + CO); }
+  let cin4 = select(1, s.cin4, DEPTH == 4); // known of images: no loop
+  var at = i32(group.x) * s.kh * s.kw * cin4 * STEP + (i32(invocation) & (LANES - 1));
+  for (var dy = 0; dy < s.kh; dy++) {
+    for (var dx = 0; dx < s.kw; dx++) {
+      var inside: array<bool, TM>;
+      var first: array<i32, TM>;
       for (var i = 0; i < TM; i++) {
-        acc[i * CO + c] += xv[i].x * w0 + xv[i].y * w1 + xv[i].z * w2;
+        let iy = row[i] + dy;
+        let ix = col[i] + dx;
+        inside[i] = iy >= 0 && iy < s.h && ix >= 0 && ix < s.w;
+        first[i] = select(0, ((image[i] + iy) * s.w + ix) * s.xs + s.xo, inside[i]);
       }
-      if (DEPTH == 4) {
-        let w3 = subgroupShuffle(wv[(STEP - CO + c) / LANES], u32((STEP - CO + c) % LANES));
-        for (var i = 0; i < TM; i++) { acc[i * CO + c] += xv[i].w * w3; }
+      for (var ci = 0; ci < cin4; ci++) {
+        var wv: Weights;
+        for (var l = 0; l < LOADS; l++) { wv[l] = w[at + l * LANES]; }
+        at += STEP;
+        var xv: Pixels;
+        for (var i = 0; i < TM; i++) { xv[i] = select(vec4f(0), x[first[i] + ci], inside[i]); }
+        accumulate(&sums, &xv, &wv, 0);
+        if (HALVES == 2) { accumulate(&sums2, &xv, &wv, 1); }
       }
     }
-    ci = select(ci + 1, 0, ci + 1 == s.cin4);
-    dx = select(dx, select(dx + 1, 0, dx + 1 == s.kw), ci == 0);
-    dy = select(dy, dy + 1, ci == 0 && dx == 0);
   }
 
-  for (var i = 0; i < TM; i++) {
-    let m = m0 + i * WIDTH;
-    for (var c = 0; c < CO; c++) {
-      let co = co0 + c;
-      if (co < s.cout4 && m < s.m) {
-        var v = acc[i * CO + c];
-        if (s.residual != 0) { v += r[m * s.rs + s.ro + co]; }
-        y[m * s.ys + s.yo + co] = activate(v, co);
-      }
-    }
-  }
+  store(&sums, m0, co0);
+  if (HALVES == 2) { store(&sums2, m0, co0 + CO); }
 }

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Engine } from '../../engine/engine.ts';
+import type { QueueObserver } from '../../engine/fairQueue.ts';
 import type { Indexes } from '../../faces/gallery/indexes.ts';
 import type { PrismaClient } from '../../generated/prisma/client.ts';
 import type { ObserveStage, RequestRecord } from './request.ts';
@@ -7,6 +8,11 @@ import type { ObserveStage, RequestRecord } from './request.ts';
 /** Counters of this process, for Prometheus. Nothing is labelled by what a client can choose. */
 export interface Metrics {
   readonly observeStage: ObserveStage;
+  /** What waits for the GPU, and for a thread that decodes. */
+  readonly gpuQueue: QueueObserver;
+  readonly decodeQueue: QueueObserver;
+  /** Counts a run of an embedding network by its faces. */
+  batched(faces: number): void;
   /** Counts a root field by its outcome: `ok` or the code of a failure. */
   operation(field: string, outcome: string): void;
   /** Counts a request that has its answer. */
@@ -55,6 +61,32 @@ export function createMetrics(): Metrics {
     buckets: SECONDS,
     registers,
   });
+  const waiting = new Gauge({
+    name: 'facegraph_queue_length',
+    help: 'Pieces of work that wait for the GPU, pictures that wait to be decoded',
+    labelNames: ['queue'],
+    registers,
+  });
+  const waits = new Histogram({
+    name: 'facegraph_queue_wait_seconds',
+    help: 'How long each waited for its turn',
+    labelNames: ['queue'],
+    buckets: SECONDS,
+    registers,
+  });
+  const batches = new Histogram({
+    name: 'facegraph_batch_faces',
+    help: 'Faces of each run of an embedding network, of several requests mostly when it is busy',
+    buckets: [1, 2, 3, 4, 5, 6, 7, 8, 16],
+    registers,
+  });
+  const queue = (name: string): QueueObserver => {
+    waiting.set({ queue: name }, 0);
+    return {
+      length: (entries) => waiting.set({ queue: name }, entries),
+      waited: (ms) => waits.observe({ queue: name }, ms / 1000),
+    };
+  };
   const images = new Counter({
     name: 'facegraph_images_total',
     help: 'Images that requests brought',
@@ -67,6 +99,9 @@ export function createMetrics(): Metrics {
   });
   return {
     observeStage: (stage, ms) => stages.observe({ stage }, ms / 1000),
+    gpuQueue: queue('gpu'),
+    decodeQueue: queue('decode'),
+    batched: (faces) => batches.observe(faces),
     operation: (field, outcome) => operations.inc({ field, outcome }),
     request(request, status) {
       requests.observe({ status }, (performance.now() - request.started) / 1000);

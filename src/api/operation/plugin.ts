@@ -24,7 +24,7 @@ import {
   STAGES,
   serving,
 } from './request.ts';
-import { codeOf } from './rootOutcomes.ts';
+import { bookFailure, codeOf } from './rootOutcomes.ts';
 
 /** What requests are watched with and held to. */
 export interface OperationOptions {
@@ -79,12 +79,14 @@ export function operations(options: OperationOptions): Plugin<object, object, Co
     onExecutionResult({ result, setResult }) {
       if (!result || Symbol.asyncIterator in result) return;
       const request = currentRequest()!;
-      request.failures.push(...(result.errors ?? []).map(codeOf));
+      for (const error of result.errors ?? [])
+        bookFailure(codeOf(error), error.extensions?.retryAfter);
       setResult({ ...result, extensions: { ...result.extensions, timing: timing(request) } });
     },
     onResponse({ request: { url }, response }) {
       const request = currentRequest()!;
       response.headers.set('x-request-id', request.id);
+      if (request.retryAfter > 0) response.headers.set('retry-after', String(request.retryAfter));
       const { pathname: path } = new URL(url, 'http://localhost');
       const { status } = response;
       if (path !== GRAPHQL && !request.operation)

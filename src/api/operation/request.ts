@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { type Caller, inNameOf } from '../../engine/caller.ts';
 import type { Limits } from './limits.ts';
 
 /** What of a request takes long enough to be measured. */
@@ -19,7 +20,7 @@ export interface StageTime {
 export type ObserveStage = (stage: Stage, ms: number) => void;
 
 /** What is known of an HTTP request while it is served. Nothing of it is about a person. */
-export interface RequestRecord {
+export interface RequestRecord extends Caller {
   /** Of `x-request-id` where that is sane, else made; the response carries it. */
   readonly id: string;
   /** `performance.now()`. */
@@ -29,12 +30,14 @@ export interface RequestRecord {
   readonly stages: Record<Stage, StageTime>;
   /** Codes of failures, members of unions and errors alike. */
   readonly failures: string[];
+  /** Seconds after which to try again, as the failures say; 0 when none does. */
+  retryAfter: number;
   /** As the client calls it, with its kind and root fields, or route; undefined until it is valid. */
   operation?: { readonly name?: string; readonly kind: string; readonly fields: readonly string[] };
   /** The row of the key, not its secret. */
   keyId?: string;
-  /** Whose share is spent: the key, else the address; undefined until it is known. */
-  client?: string;
+  /** Whose share and turn is used: the key's, else the address's; undefined until it is known. */
+  client: string | undefined;
   /** Takes cost off the client's share. @returns 0, or the seconds after which to try again. */
   readonly spend: (cost: number) => number;
   images: number;
@@ -48,7 +51,7 @@ const storage = new AsyncLocalStorage<RequestRecord>();
 
 /** The record of a request that begins now. */
 export function newRequest(
-  { headers }: Request,
+  { headers, signal }: Request,
   {
     limits,
     observe,
@@ -66,6 +69,10 @@ export function newRequest(
     observe,
     stages: { decode: stage(), detect: stage(), embed: stage(), search: stage() },
     failures: [],
+    retryAfter: 0,
+    client: undefined,
+    priority: 'request',
+    signal,
     spend: (cost) => (record.client === undefined ? 0 : spend(record.client, cost)),
     images: 0,
     bytes: 0,
@@ -89,7 +96,7 @@ export function identifyClient(
 
 /** Does work, and whatever it begins, in the name of a request. */
 export function serving<T>(request: RequestRecord, work: () => T): T {
-  return storage.run(request, work);
+  return storage.run(request, () => inNameOf(request, work));
 }
 
 /** The request in whose name this is done; undefined for what the server does by itself. */

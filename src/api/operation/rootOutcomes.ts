@@ -21,8 +21,8 @@ export function countOutcomes(schema: GraphQLSchema): GraphQLSchema {
         try {
           const answer = await resolve(parent, args, context, info);
           const failure = unionFailure(answer);
-          if (failure) currentRequest()?.failures.push(failure);
-          count(failure ?? 'ok');
+          if (failure) bookFailure(failure.code, failure.details.retryAfter);
+          count(failure?.code ?? 'ok');
           return answer;
         } catch (error) {
           count(codeOf(error));
@@ -31,6 +31,14 @@ export function countOutcomes(schema: GraphQLSchema): GraphQLSchema {
       };
     }
   return schema;
+}
+
+/** Books a failure to the current request. @param retryAfter seconds, of those that say when to try again. */
+export function bookFailure(code: string, retryAfter: unknown): void {
+  const request = currentRequest();
+  if (!request) return;
+  request.failures.push(code);
+  if (typeof retryAfter === 'number') request.retryAfter = Math.max(request.retryAfter, retryAfter);
 }
 
 /** The code that a client sees of an error. */
@@ -43,7 +51,7 @@ export function codeOf(error: unknown): string {
 }
 
 // The errors plugin hides a failure behind a proxy that is an instance of nothing we know.
-function unionFailure(answer: unknown): string | undefined {
+function unionFailure(answer: unknown): Pick<FacegraphError, 'code' | 'details'> | undefined {
   const { name, code, details } = (answer ?? {}) as Partial<FacegraphError>;
-  return name === 'FacegraphError' && details ? code : undefined;
+  return name === 'FacegraphError' && code && details ? { code, details } : undefined;
 }

@@ -1,4 +1,5 @@
 import { FacegraphError } from '../../errors.ts';
+import { DEFAULT_QUEUE, type QueueLimits, type QueueObserver } from '../fairQueue.ts';
 import { readHeader } from './header.ts';
 import type { Image } from './image.ts';
 import { createPool, type Pool, WorkerFailure } from './pool.ts';
@@ -17,13 +18,27 @@ const THREADS = 2;
 // JPEG's own limit; a PNG beyond it is no photograph, and overflows the arithmetic of pngjs.
 const MAX_SIDE = 65_535;
 
+/** How pictures wait to be decoded. */
+export interface DecoderOptions {
+  /** Files waiting; `bytes` is their size together. */
+  readonly limits: QueueLimits;
+  readonly observe?: QueueObserver;
+}
+
+let options: DecoderOptions = { limits: DEFAULT_QUEUE };
 let pool: Pool<DecodeRequest, DecodeAnswer> | undefined;
+
+/** Says how pictures wait to be decoded; call it before the first is. */
+export function setUpDecoder(given: DecoderOptions): void {
+  options = given;
+}
 
 /**
  * Decodes a JPEG (baseline or progressive; grey, YCbCr, RGB, CMYK, YCCK) or a PNG (any kind) in a worker thread and turns
  * it upright by its EXIF orientation. Transparency is laid over white; colour profiles are ignored. The bytes are
  * copied to the worker, since a transfer would take them from the caller; the pixels come back without a copy.
- * @throws FacegraphError `ImageTooLarge` or `UnsupportedImage`, with the reason in one line.
+ * @throws FacegraphError `ImageTooLarge` or `UnsupportedImage`, with the reason in one line; `EngineBusy` when too many
+ *   pictures wait, `Cancelled` when the current caller's signal is aborted before its turn.
  */
 export async function decodeImage(
   bytes: Uint8Array,
@@ -42,7 +57,11 @@ export async function decodeImage(
     throw tooLarge(`${width}x${height} pixels`, `${MAX_SIDE} pixels a side`);
   }
   // One budget for all threads: pictures at the limit are decoded one at a time (1.4 GB each in jpeg-js, 2 GB in pngjs).
-  pool ??= createPool(new URL('./worker.mjs', import.meta.url), THREADS, DEFAULT_LIMITS.maxPixels);
+  pool ??= createPool(new URL('./worker.mjs', import.meta.url), {
+    threads: THREADS,
+    budget: DEFAULT_LIMITS.maxPixels,
+    ...options,
+  });
   // Not slice(), which on a Buffer is a view.
   const copy = new Uint8Array(bytes);
   const job = {

@@ -1,4 +1,6 @@
 import { Worker } from 'node:worker_threads';
+import { currentCaller } from '../caller.ts';
+import { createFairQueue, type Entry, type QueueLimits, type QueueObserver } from '../fairQueue.ts';
 
 /** A request for a worker thread. */
 export interface Job<Q> {
@@ -13,10 +15,11 @@ export interface Job<Q> {
 /** The worker was killed by the job it ran, or by the clock. */
 export class WorkerFailure extends Error {}
 
-/** Worker threads that each answer one job at a time, in order of arrival. */
+/** Worker threads that each answer one job at a time, every caller having the same share of them. */
 export interface Pool<Q, A> {
   /**
-   * Runs one job.
+   * Runs one job when the turn of the current caller comes.
+   * @throws FacegraphError `EngineBusy`, `Cancelled`, as `FairQueue.add` does.
    * @throws WorkerFailure when its worker crashes or its time is up; other jobs go on in a new worker.
    * @throws Error when the worker cannot start at all.
    */
@@ -25,16 +28,27 @@ export interface Pool<Q, A> {
   close(): Promise<void>;
 }
 
-interface Waiting<Q, A> extends Job<Q> {
+interface Waiting<Q, A> extends Job<Q>, Entry {
   resolve(answer: A): void;
-  reject(error: Error): void;
 }
 
 interface Thread<Q, A> {
   readonly worker: Worker;
   ready: boolean;
   job?: Waiting<Q, A>;
+  /** When its job was begun. */
+  since: number;
   timer?: NodeJS.Timeout;
+}
+
+export interface PoolOptions {
+  /** At most so many threads at a time. */
+  readonly threads: number;
+  /** The costs of running jobs add up to no more than this (a dearer job runs alone). */
+  readonly budget: number;
+  /** Of what waits; `bytes` counts what is transferred to the workers. */
+  readonly limits: QueueLimits;
+  readonly observe?: QueueObserver;
 }
 
 // Twice what the largest picture that we accept keeps alive; V8's own limit can be all of the machine.
@@ -43,17 +57,17 @@ const HEAP_MB = 768;
 /**
  * Starts threads lazily, and never keeps the process alive for an idle one.
  * @param script worker module: posts `'ready'` once, then one answer per message.
- * @param threads at most so many at a time.
- * @param budget the costs of running jobs add up to no more than this (a dearer job runs alone).
  */
-export function createPool<Q, A>(script: URL, threads: number, budget: number): Pool<Q, A> {
-  const queue: Waiting<Q, A>[] = [];
+export function createPool<Q, A>(script: URL, options: PoolOptions): Pool<Q, A> {
+  const { threads, budget, limits, observe } = options;
+  const queue = createFairQueue<Waiting<Q, A>>({ limits, observe, lanes: threads });
   const alive = new Set<Thread<Q, A>>();
   const accepted = new Set<Promise<A>>();
 
   function run(job: Job<Q>): Promise<A> {
     const answer = new Promise<A>((resolve, reject) => {
-      queue.push({ ...job, resolve, reject });
+      const bytes = job.transfer.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      queue.add({ ...job, caller: currentCaller(), bytes, resolve, reject });
     });
     accepted.add(answer);
     const forget = () => accepted.delete(answer);
@@ -68,12 +82,14 @@ export function createPool<Q, A>(script: URL, threads: number, budget: number): 
   }
 
   function pump(): void {
-    while (queue.length > 0) {
+    for (let next = queue.peek(); next; next = queue.peek()) {
       const busy = [...alive].flatMap(({ job }) => job ?? []);
       const spent = busy.reduce((sum, { cost }) => sum + cost, 0);
-      if (busy.length === threads || (busy.length > 0 && spent + queue[0].cost > budget)) return;
+      if (busy.length === threads || (busy.length > 0 && spent + next.cost > budget)) return;
       const thread = [...alive].find(({ job }) => !job) ?? start();
-      thread.job = queue.shift()!;
+      queue.take(next);
+      thread.job = next;
+      thread.since = performance.now();
       thread.worker.ref();
       if (thread.ready) dispatch(thread, thread.job);
     }
@@ -83,7 +99,7 @@ export function createPool<Q, A>(script: URL, threads: number, budget: number): 
     // Without execArgv the flags of this process, its loaders among them, would run again in the thread.
     const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB };
     const worker = new Worker(script, { execArgv: [], resourceLimits });
-    const thread: Thread<Q, A> = { worker, ready: false };
+    const thread: Thread<Q, A> = { worker, ready: false, since: 0 };
     alive.add(thread);
     thread.worker.on('message', (message: 'ready' | A) => {
       if (message === 'ready') {
@@ -114,6 +130,7 @@ export function createPool<Q, A>(script: URL, threads: number, budget: number): 
   function finish(thread: Thread<Q, A>): Waiting<Q, A> | undefined {
     const { job } = thread;
     clearTimeout(thread.timer);
+    if (job) queue.charge(job.caller, performance.now() - thread.since);
     thread.job = undefined;
     thread.worker.unref();
     return job;

@@ -27,12 +27,19 @@ const Sides = z.object({ x: number, y: number, width: size, height: size });
 /**
  * Reads marked boxes: CSV with the columns image, x, y, width and height in any order (an image without
  * faces has a row with its name alone), or the XML of dlib's imglab.
- * @throws FacegraphError `InvalidInput` with the line or the image that is wrong.
+ * @throws FacegraphError `InvalidInput` with the line or the image that is wrong, or that two files name.
  */
-export function parseBoxes(text: string): MarkedImages {
-  const images = /^\s*</.test(text.replace(/^\uFEFF/, '')) ? fromXml(text) : fromCsv(text);
-  if (images.size === 0) throw wrong('the file names no image');
-  return images;
+export function parseBoxes(texts: readonly string[]): MarkedImages {
+  const all = new Map<string, readonly MarkedBox[]>();
+  for (const text of texts) {
+    const images = /^\s*</.test(text.replace(/^\uFEFF/, '')) ? fromXml(text) : fromCsv(text);
+    if (images.size === 0) throw wrong('a file names no image');
+    for (const [image, boxes] of images) {
+      if (all.has(image)) throw wrong(`${image} is there twice`);
+      all.set(image, boxes);
+    }
+  }
+  return all;
 }
 
 function fromCsv(text: string): Map<string, MarkedBox[]> {

@@ -127,7 +127,14 @@ function draw(label: string, { legend, ...parts }: Parts): Html {
       textStyle: { fontFamily: 'system-ui, sans-serif', color: INK },
       // Without outerBounds: the frame stays where it is put, whatever its labels measure.
       grid: { left: 64, right: 24, top: 40, bottom: 52, outerBoundsMode: 'none' },
-      legend: { data: [...legend], top: 4, itemWidth: 32, textStyle: { color: INK } },
+      // The dashes tell the curves apart, the dot that a legend puts on them does not.
+      legend: {
+        data: [...legend],
+        top: 4,
+        itemWidth: 32,
+        itemStyle: { opacity: 0 },
+        textStyle: { color: INK },
+      },
       ...parts,
     });
     const svg = new Html(chart.renderToSVGString({ useViewBox: true }));

@@ -21,7 +21,7 @@ export function detectionRows({ figures, dataset, failures, speed }: DetectionRe
         ? `${alarms.value.toFixed(3)} (${low} to ${high}) on ${dataset.imagesWithoutFaces} images without faces`
         : 'not measured: no images without faces given',
     ],
-    ['images', `${dataset.images}, ${failures.unreadable.length} more could not be read`],
+    ['images', `${dataset.images}; ${failures.unreadable.length} could not be read`],
     speedRow(speed),
   ];
 }

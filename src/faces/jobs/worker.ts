@@ -1,3 +1,4 @@
+import { type Caller, inNameOf } from '../../engine/caller.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { JobKind } from '../../generated/prisma/client.ts';
 import type { Database } from '../database/database.ts';
@@ -62,7 +63,11 @@ export function startJobs(
           error: `it was broken off ${ATTEMPTS} times in a row; the log of the server says why`,
         });
       const access = { ...service, db, galleries: [job.galleryId] };
-      await RUN[job.kind]({ service: access, job, importDirectory, signal, log });
+      // Without the signal: what was begun ends, or it would count as refused.
+      const caller: Caller = { client: `job ${job.id}`, priority: 'job' };
+      await inNameOf(caller, () =>
+        RUN[job.kind]({ service: access, job, importDirectory, signal, log }),
+      );
       if (signal.aborted) await giveBack(db, job, false);
       else await end({ state: 'DONE' });
     } catch (error) {

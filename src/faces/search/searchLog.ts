@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { FacegraphError } from '../../errors.ts';
+import { engineBusy } from '../../errors.ts';
 import type { PrismaClient, SearchEvent, SearchedFace } from '../../generated/prisma/client.ts';
 
 /** A search as it is taken down: what was asked and what came out, without biometric content. */
@@ -82,7 +82,7 @@ export function createSearchLog(
   return {
     record(search) {
       if (waiting.length >= capacity)
-        throw new FacegraphError('EngineBusy', 'the log of searches cannot be written');
+        throw engineBusy('the log of searches cannot be written', Math.ceil(retryMs / 1000));
       waiting.push({ id: randomUUID(), at: new Date(), ...search });
       later(delayMs);
     },

@@ -1,0 +1,313 @@
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { type Caller, inNameOf, PROCESS } from '../src/engine/caller.ts';
+import { createFairQueue, type Entry, type QueueLimits } from '../src/engine/fairQueue.ts';
+import { type Batching, createGpuQueue } from '../src/engine/gpuQueue.ts';
+
+const WIDE: QueueLimits = { entries: 1000, bytes: 1e9 };
+const elapse = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+function request(client: string, signal?: AbortSignal): Caller {
+  return { client, priority: 'request', signal };
+}
+
+interface Named extends Entry {
+  readonly name: string;
+}
+
+/** A queue on a clock of the test's own, and what became of its entries. */
+function fair(limits: QueueLimits = WIDE) {
+  let time = 0;
+  const rejected: string[] = [];
+  const waits: number[] = [];
+  const lengths: number[] = [];
+  const observe = {
+    length: (n: number) => void lengths.push(n),
+    waited: (ms: number) => void waits.push(ms),
+  };
+  const queue = createFairQueue<Named>({ limits, observe, now: () => time });
+  return {
+    queue,
+    rejected,
+    waits,
+    lengths,
+    pass: (ms: number) => {
+      time += ms;
+    },
+    add(caller: Caller, name: string, bytes = 1) {
+      const reject = (error: Error & { code?: string }) =>
+        void rejected.push(`${name} ${error.code}`);
+      queue.add({ caller, name, bytes, reject });
+    },
+    /** Serves whoever is next; it takes `ms`. */
+    serve(ms = 10): string | undefined {
+      const entry = queue.peek();
+      if (!entry) return undefined;
+      queue.take(entry);
+      time += ms;
+      queue.charge(entry.caller, ms);
+      return entry.name;
+    },
+  };
+}
+
+describe('fair queue', () => {
+  it('lets a client with one request pass one with a hundred', () => {
+    const { add, serve } = fair();
+    for (let i = 0; i < 100; i++) add(request('greedy'), `greedy ${i}`);
+    expect([serve(), serve()]).toEqual(['greedy 0', 'greedy 1']);
+    add(request('modest'), 'modest');
+    expect([serve(), serve()]).toContain('modest');
+  });
+
+  it('shares time, not turns: whose work takes longer has fewer', () => {
+    const { queue, add, serve } = fair();
+    for (let i = 0; i < 100; i++) {
+      add(request('large'), 'large');
+      add(request('small'), 'small');
+    }
+    const turns = { large: 0, small: 0 };
+    for (let i = 0; i < 40; i++) {
+      const next = queue.peek()!.name as keyof typeof turns;
+      turns[next]++;
+      serve(next === 'large' ? 30 : 10);
+    }
+    expect(turns).toEqual({ large: 10, small: 30 });
+  });
+
+  it('gives nobody credit for having been away', () => {
+    const { add, serve } = fair();
+    add(request('b'), 'b');
+    serve(10);
+    for (let i = 0; i < 50; i++) add(request('a'), 'a');
+    for (let i = 0; i < 40; i++) serve(100);
+    for (let i = 0; i < 10; i++) add(request('b'), 'b');
+    const next = Array.from({ length: 8 }, () => serve(100)).sort();
+    expect(next).toEqual(['a', 'a', 'a', 'a', 'b', 'b', 'b', 'b']);
+  });
+
+  it('never lets two backlogged clients differ by more than the two longest turns', () => {
+    const turn = fc.integer({ min: 1, max: 50 });
+    fc.assert(
+      fc.property(fc.array(turn, { minLength: 10, maxLength: 80 }), (turns) => {
+        const { add, serve, queue } = fair();
+        const spent = new Map([
+          ['a', 0],
+          ['b', 0],
+          ['c', 0],
+        ]);
+        for (const client of spent.keys()) for (const _ of turns) add(request(client), client);
+        for (const ms of turns) {
+          const client = queue.peek()!.name;
+          spent.set(client, spent.get(client)! + ms);
+          serve(ms);
+          const all = [...spent.values()];
+          expect(Math.max(...all) - Math.min(...all)).toBeLessThanOrEqual(2 * Math.max(...turns));
+        }
+      }),
+    );
+  });
+
+  it('serves jobs when no request waits, and when they have waited ten seconds', () => {
+    const { add, serve, pass } = fair();
+    const job: Caller = { client: 'job 1', priority: 'job' };
+    add(job, 'job');
+    add(request('a'), 'a1');
+    add(request('a'), 'a2');
+    expect([serve(), serve(), serve()]).toEqual(['a1', 'a2', 'job']);
+    add(job, 'late job');
+    add(request('a'), 'a3');
+    pass(10_000);
+    expect([serve(), serve()]).toEqual(['late job', 'a3']);
+  });
+
+  it('refuses what is too much, with the time that it will take', () => {
+    const { queue, add, serve } = fair({ entries: 10, bytes: 1e9 });
+    add(request('a'), 'first');
+    serve(900);
+    for (let i = 0; i < 10; i++) add(request('a'), 'a');
+    const refused = expect(() => add(request('a'), 'more'));
+    refused.toThrow(expect.objectContaining({ code: 'EngineBusy', details: { retryAfter: 9 } }));
+    expect(queue.size).toBe(10);
+  });
+
+  it('bounds the memory of what waits, but takes one thing of any size', () => {
+    const { add, serve } = fair({ entries: 10, bytes: 100 });
+    add(request('a'), 'huge', 500);
+    expect(() => add(request('a'), 'more', 1)).toThrow('too much work');
+    serve();
+    add(request('a'), 'half', 50);
+    add(request('a'), 'other half', 50);
+    expect(() => add(request('a'), 'more', 1)).toThrow('too much work');
+  });
+
+  it('takes a place from whoever has most waiting for a client who has less', () => {
+    const { queue, add, rejected } = fair({ entries: 4, bytes: 1e9 });
+    for (let i = 0; i < 4; i++) add(request('greedy'), `greedy ${i}`);
+    add(request('modest'), 'modest 0');
+    expect(rejected).toEqual(['greedy 3 EngineBusy']);
+    add(request('modest'), 'modest 1');
+    expect(rejected).toEqual(['greedy 3 EngineBusy', 'greedy 2 EngineBusy']);
+    expect(() => add(request('modest'), 'modest 2')).toThrow('too much work');
+    expect(() => add(request('greedy'), 'greedy 4')).toThrow('too much work');
+    expect(queue.size).toBe(4);
+  });
+
+  it('never refuses what was begun, a job, or the process', () => {
+    const { queue, add, serve, rejected } = fair({ entries: 2, bytes: 1e9 });
+    const begun = request('a');
+    add(begun, 'detect');
+    serve();
+    add(request('b'), 'b');
+    add(request('c'), 'c');
+    add(begun, 'embed');
+    add({ client: 'job 1', priority: 'job' }, 'job');
+    add(PROCESS, 'load');
+    expect(() => add(request('d'), 'd')).toThrow('too much work');
+    expect([queue.size, rejected]).toEqual([5, []]);
+  });
+
+  it('forgets what nobody waits for any more', () => {
+    const gone = new AbortController();
+    const { queue, add, serve, rejected } = fair();
+    add(request('a', gone.signal), 'a');
+    add(request('b'), 'b');
+    gone.abort();
+    expect([queue.size, rejected]).toEqual([1, ['a Cancelled']]);
+    expect(() => add(request('a', gone.signal), 'again')).toThrow('nobody waits');
+    expect([serve(), serve()]).toEqual(['b', undefined]);
+  });
+
+  it('tells how many wait and how long they did', () => {
+    const { add, serve, lengths, waits } = fair();
+    add(request('a'), 'a');
+    add(request('b'), 'b');
+    serve(7);
+    serve(7);
+    expect(lengths).toEqual([1, 2, 1, 0]);
+    expect(waits).toEqual([0, 7]);
+  });
+});
+
+/** Runs of numbers that take a while, and which were run together. */
+function adder(ms: number, capacity = 8) {
+  const runs: number[][] = [];
+  const batching: Batching<number, number> = {
+    capacity,
+    size: (n) => n,
+    bytes: () => 1,
+    async run(items) {
+      runs.push([...items]);
+      await elapse(ms);
+      return items.map((n) => n * 10);
+    },
+  };
+  return { batching, runs };
+}
+
+describe('GPU queue', () => {
+  it('does one thing after another and tells each caller its own result', async () => {
+    const queue = createGpuQueue({ limits: WIDE });
+    let running = 0;
+    const work = (n: number) => async () => {
+      expect(++running).toBe(1);
+      await elapse(2);
+      running--;
+      if (n === 2) throw new Error('two');
+      return n;
+    };
+    const results = await Promise.allSettled([1, 2, 3].map((n) => queue.run(work(n))));
+    expect(results.map((r) => (r.status === 'fulfilled' ? r.value : r.reason.message))).toEqual([
+      1,
+      'two',
+      3,
+    ]);
+  });
+
+  it('runs together what waits for the same, as far as it fits, whoever asked', async () => {
+    const sizes: number[] = [];
+    const queue = createGpuQueue({ limits: WIDE, batched: (n) => sizes.push(n) });
+    const { batching, runs } = adder(5);
+    const busy = queue.run(() => elapse(10));
+    const items = [3, 4, 2, 1, 9].map((n, i) =>
+      inNameOf(request(`client ${i}`), () => queue.join(batching, n)),
+    );
+    expect(await Promise.all(items)).toEqual([30, 40, 20, 10, 90]);
+    await busy;
+    expect(runs).toEqual([[3, 4, 1], [2], [9]]);
+    expect(sizes).toEqual([8, 2, 9]);
+  });
+
+  it('waits a moment for whoever has just been served, and for nobody else', async () => {
+    const queue = createGpuQueue({ limits: WIDE });
+    const { batching, runs } = adder(1);
+    const [a, b, idle] = ['a', 'b', 'idle'].map((client) => request(client));
+    const [first, second] = [a, b].map((caller, i) =>
+      inNameOf(caller, async () => {
+        await queue.run(() => elapse(5));
+        // As after an answer of the database, which no turn of promises alone would bring.
+        await new Promise(setImmediate);
+        return queue.join(batching, i + 1);
+      }),
+    );
+    expect(await Promise.all([first, second])).toEqual([10, 20]);
+    expect(runs.map((run) => run.sort())).toEqual([[1, 2]]);
+    await elapse(10);
+    const timer = vi.spyOn(globalThis, 'setTimeout');
+    const prompt = { ...batching, run: async () => [1] };
+    expect(await inNameOf(idle, () => queue.join(prompt, 1))).toBe(1);
+    // Its own work does not make anybody wait for it either.
+    await inNameOf(idle, () => queue.run(async () => 1));
+    expect(await inNameOf(idle, () => queue.join(prompt, 1))).toBe(1);
+    expect(timer).not.toHaveBeenCalled();
+    timer.mockRestore();
+  });
+
+  it('fails all of a batch that fails, and goes on', async () => {
+    const queue = createGpuQueue({ limits: WIDE });
+    const { batching } = adder(1);
+    const broken = { ...batching, run: () => Promise.reject(new Error('lost')) };
+    const busy = queue.run(() => elapse(5));
+    const failed = await Promise.allSettled([queue.join(broken, 1), queue.join(broken, 2)]);
+    expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await queue.join(batching, 1)).toBe(10);
+    await busy;
+  });
+
+  it('does not begin what was cancelled', async () => {
+    const queue = createGpuQueue({ limits: WIDE });
+    const gone = new AbortController();
+    const busy = queue.run(() => elapse(10));
+    let begun = false;
+    const work = inNameOf(request('a', gone.signal), () =>
+      queue.run(async () => {
+        begun = true;
+      }),
+    );
+    gone.abort();
+    await expect(work).rejects.toMatchObject({ code: 'Cancelled' });
+    await busy;
+    await queue.close();
+    expect(begun).toBe(false);
+  });
+
+  it('ends what it took when it closes, and takes nothing more', async () => {
+    const queue = createGpuQueue({ limits: WIDE });
+    const done: number[] = [];
+    const all = [1, 2, 3].map((n) =>
+      queue.run(async () => {
+        await elapse(3);
+        done.push(n);
+      }),
+    );
+    await queue.close();
+    expect(done).toEqual([1, 2, 3]);
+    await Promise.all(all);
+    await expect(queue.run(async () => 1)).rejects.toMatchObject({ code: 'EngineBusy' });
+  });
+
+  it('goes on after it was idle', async () => {
+    const queue = createGpuQueue({ limits: WIDE });
+    for (let i = 0; i < 50; i++) expect(await queue.run(async () => i)).toBe(i);
+  });
+});
