@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type MaskProbe,
-  type MaskSubject,
-  maskFigures,
-} from '../src/faces/evaluation/maskFigures.ts';
+import type { MaskProbe, MaskSubject } from '../src/faces/evaluation/maskComparisons.ts';
+import { maskFigures } from '../src/faces/evaluation/maskFigures.ts';
 
 /** A direction in the plane: distances are 1 − cos of the angle between two. */
 function at(degrees: number): Float32Array {

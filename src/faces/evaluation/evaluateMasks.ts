@@ -2,8 +2,9 @@ import type { Engine } from '../../engine/engine.ts';
 import { FacegraphError } from '../../errors.ts';
 import { identityOf } from '../folder/known.ts';
 import { type About, aboutRun, collect, type Speed } from './collect.ts';
+import type { MaskProbe, MaskSubject } from './maskComparisons.ts';
 import { embedMasked, type MaskChoice, type MaskedView } from './maskedSource.ts';
-import { type MaskFigures, type MaskProbe, type MaskSubject, maskFigures } from './maskFigures.ts';
+import { type MaskFigures, maskFigures } from './maskFigures.ts';
 import type { Reader } from './reader.ts';
 import type { Progress } from './readFiles.ts';
 

@@ -1,61 +1,17 @@
 import { basename, join } from 'node:path';
-import type { Engine, NameProbability } from '../../engine/engine.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { hasWeights, pullCommand } from '../../engine/weights/load.ts';
 import { FacegraphError } from '../../errors.ts';
 import { cosineDistance } from '../distance.ts';
 import { identityOf } from '../folder/known.ts';
 import { readPhotograph } from '../folder/photographs.ts';
 import type { EmbeddedFace } from '../search/embedFaces.ts';
-import { type About, aboutRun, collect } from './collect.ts';
+import { aboutRun, collect } from './collect.ts';
 import type { Embedded, Reader } from './reader.ts';
 import type { Progress } from './readFiles.ts';
 import { SEED_CASES, SEED_CLASSIFIER, SEED_NAMED, SEED_THRESHOLDS } from './seedCases.ts';
-import { type Published, published } from './seedPublished.ts';
-
-/** How near one person's face on a probe comes to the known faces. */
-export interface SeedVerification {
-  readonly case: string;
-  readonly person: string;
-  readonly masked: boolean;
-  /** Null where the detector found no face of this person. */
-  readonly distances: {
-    /** The nearest picture of the person, and of anybody else. */
-    readonly own: number;
-    readonly other: number;
-    readonly otherPerson: string;
-  } | null;
-  /** At each threshold: matches with pictures of the person, of how many, and with pictures of others. */
-  readonly matches: readonly {
-    readonly threshold: number;
-    readonly own: number;
-    readonly of: number;
-    readonly others: number;
-  }[];
-}
-
-/** What the classifier calls somebody. */
-export interface SeedNaming {
-  readonly name: string;
-  readonly masked: boolean;
-  /** Best first; null where no face was found. */
-  readonly names: readonly NameProbability[] | null;
-}
-
-/** The result of `eval seed`, as it is printed with --json. */
-export interface SeedResult {
-  readonly evaluation: 'seed';
-  readonly about: About;
-  readonly detection: readonly {
-    readonly image: string;
-    readonly faces: number;
-    /** Of the least certain face. */
-    readonly confidence: number | null;
-  }[];
-  readonly verification: readonly SeedVerification[];
-  /** The classifier's answers, or why there are none. */
-  readonly identification: readonly SeedNaming[] | { readonly unavailable: string };
-  readonly published: readonly Published[];
-}
+import { published } from './seedPublished.ts';
+import type { SeedNaming, SeedResult, SeedVerification } from './seedResult.ts';
 
 /** A face on a probe and a known face that matches at the looser threshold. */
 export interface SeedMatch {

@@ -1,24 +1,16 @@
-import { cosineDistance } from '../distance.ts';
-import type { WornMask } from '../masks/maskFaces.ts';
-import { bootstrap, type PeopleCompared } from '../statistics/bootstrap.ts';
+import { bootstrap } from '../statistics/bootstrap.ts';
 import { finestFmr, pointAtFmr, ratesAt, type Scores, scoresOf } from '../statistics/errorRates.ts';
-import { seededRandom } from '../statistics/seededRandom.ts';
 import { type Figure, figures } from './figure.ts';
-
-/** A photograph of somebody without and with a mask; null where no face was found. */
-export interface MaskProbe {
-  readonly path: string;
-  readonly plain: Float32Array | null;
-  readonly masked: Float32Array | null;
-  readonly mask: Pick<WornMask, 'kind' | 'coverage' | 'colour'> | null;
-}
-
-/** Somebody who is enrolled by one photograph, with a face, and looked for by others. */
-export interface MaskSubject {
-  readonly identity: string;
-  readonly enrolled: MaskProbe & { readonly plain: Float32Array };
-  readonly probes: readonly MaskProbe[];
-}
+import {
+  bothOf,
+  compared,
+  type MaskComparison,
+  type MaskSubject,
+  maskedOf,
+  plainOf,
+  type Side,
+  strangersOf,
+} from './maskComparisons.ts';
 
 /** What is compared with what. `masked enrolment`: a masked probe with the nearer of both enrolled. */
 export type MaskConditionName = 'unmasked' | 'masked probe' | 'both masked' | 'masked enrolment';
@@ -66,16 +58,8 @@ export interface MaskFigures {
   readonly people: readonly PersonAtRisk[];
 }
 
-interface MaskComparison extends PeopleCompared {
-  readonly probe: MaskProbe;
-  readonly lost: boolean;
-}
-
 /** Rates to fix the threshold at, of which the finest that the impostors support is taken. */
 const RATES = [0.001, 0.01, 0.1];
-/** So many impostor comparisons are enough for the finest rate, with a narrow interval. */
-const IMPOSTORS = 20_000;
-
 /**
  * What masks cost: error rates at the threshold that unmasked pairs fix.
  * @returns null when there are too few people for a false match rate of a tenth.
@@ -111,57 +95,6 @@ export function maskFigures(subjects: readonly MaskSubject[], seed: number): Mas
     ),
     people: atRisk({ unmasked, masked, helped }, threshold, wider),
   };
-}
-
-type Side = (photograph: MaskProbe) => readonly Float32Array[];
-
-const plainOf: Side = ({ plain }) => (plain ? [plain] : []);
-const maskedOf: Side = ({ masked }) => (masked ? [masked] : []);
-const bothOf: Side = (photograph) => [...plainOf(photograph), ...maskedOf(photograph)];
-
-/** For each probe the same strangers in every condition, drawn without repetition. */
-function strangersOf(
-  subjects: readonly MaskSubject[],
-  seed: number,
-): Map<MaskProbe, MaskSubject[]> {
-  const random = seededRandom(seed);
-  const probes = subjects.flatMap((subject) => subject.probes.map((probe) => ({ subject, probe })));
-  const each = Math.ceil(IMPOSTORS / Math.max(1, probes.length));
-  return new Map(
-    probes.map(({ subject, probe }) => {
-      const others = subjects.filter((other) => other !== subject);
-      for (let i = 0; i < Math.min(each, others.length); i++) {
-        const j = i + Math.floor(random() * (others.length - i));
-        [others[i], others[j]] = [others[j], others[i]];
-      }
-      return [probe, others.slice(0, each)];
-    }),
-  );
-}
-
-function compared(
-  subjects: readonly MaskSubject[],
-  strangers: ReadonlyMap<MaskProbe, readonly MaskSubject[]>,
-  enrolledSide: Side,
-  probeSide: Side,
-): MaskComparison[] {
-  const one = (of: MaskSubject, probe: MaskProbe, by: MaskSubject): MaskComparison => {
-    const [a, b] = [enrolledSide(of.enrolled), probeSide(probe)];
-    const distances = a.flatMap((x) => b.map((y) => cosineDistance(x, y)));
-    return {
-      distance: Math.min(Infinity, ...distances),
-      genuine: of === by,
-      identities: [of.identity, by.identity],
-      probe,
-      lost: distances.length === 0,
-    };
-  };
-  return subjects.flatMap((subject) =>
-    subject.probes.flatMap((probe) => [
-      one(subject, probe, subject),
-      ...strangers.get(probe)!.map((other) => one(other, probe, subject)),
-    ]),
-  );
 }
 
 function errors(all: readonly MaskComparison[], threshold: number): MaskErrors {

@@ -1,14 +1,5 @@
-import type { SeedResult, SeedVerification } from './evaluateSeed.ts';
 import { SEED_CLASSIFIER } from './seedCases.ts';
-
-/** Something the article published, and what we see of it. */
-export interface Published {
-  readonly what: string;
-  readonly published: string;
-  readonly here: string;
-  /** Why the two differ, or may. */
-  readonly why: string;
-}
+import type { Published, SeedResult, SeedVerification } from './seedResult.ts';
 
 const CROP =
   'The article cuts the detector’s box without a margin and stretches it to 224 × 224; here the model card’s crop is used, which sees forehead and hair as well.';

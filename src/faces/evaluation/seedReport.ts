@@ -1,7 +1,8 @@
-import type { SeedMatch, SeedMeasured, SeedResult } from './evaluateSeed.ts';
+import type { SeedMatch, SeedMeasured } from './evaluateSeed.ts';
 import type { Html } from './html.ts';
 import { portrait } from './portrait.ts';
 import { page, paragraph, pictures, section, table } from './report.ts';
+import type { SeedResult } from './seedResult.ts';
 import { aboutRows, type Row } from './wording.ts';
 
 /** The report of the seed's experiments: its figures beside ours, and every matched pair as pictures. */

@@ -1,4 +1,4 @@
-import type { SeedResult } from './evaluateSeed.ts';
+import type { SeedResult } from './seedResult.ts';
 import type { Row } from './wording.ts';
 
 /** The figures as rows: what was verified, then what was published beside what is seen here. */
