@@ -2,14 +2,14 @@
  * Verification accuracy on the development pairs of LFW in ../shared/data/lfw-dev: 10-fold with the
  * best threshold of the other nine folds, an image without a face matching nobody.
  *
- *   npm run bench -- lfw [--model NAME] [--pairs N] [--crop MARGIN[,square][,align]]…
+ *   npm run bench -- lfw [--model NAME] [--pairs N] [--crop MARGIN[,square][,align][,mirror]]…
  *
  * Without --crop the model's own crop is measured; with several, all of them in one run.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Crop, cropMap } from '../src/engine/align.ts';
+import { type Crop, cropMaps, viewsOf } from '../src/engine/align.ts';
 import { createCropNetwork } from '../src/engine/cropNetwork.ts';
 import { createDetector } from '../src/engine/detect.ts';
 import type { Face } from '../src/engine/face.ts';
@@ -38,6 +38,7 @@ const { values: args } = parseArgs({
 
 const model = manifest(args.model);
 const crops = args.crop?.map(parseCrop) ?? [model.crop];
+const views = crops.reduce((sum, crop) => sum + viewsOf(crop), 0);
 const gpu = await openGpu();
 const detector = createDetector(gpu, await loadWeights('mtcnn'));
 const tensors = await loadWeights(model.name);
@@ -45,7 +46,7 @@ const [network] = networksOf(model.network, false);
 const embedder = createCropNetwork(gpu, {
   network,
   weights: uploadWeights(openScope(gpu), network, tensors),
-  sizes: [crops.length],
+  sizes: [views],
   words: MAP_FLOATS,
   cut: (scope, image, maps, y) =>
     warp(scope, {
@@ -70,14 +71,17 @@ for (const [done, file] of files.entries()) {
   const loaded = buffer.load(image);
   const face = central(await detector.detect(loaded, {}), image);
   if (face) {
-    const words = new Float32Array(crops.length * MAP_FLOATS);
-    for (const [i, crop] of crops.entries())
-      words.set(cropMap(face, crop, model.input.height, model.input.width), i * MAP_FLOATS);
-    const [rows] = await embedder.run([{ load: () => loaded, words, count: crops.length }]);
-    const width = rows.length / crops.length;
+    const { height, width } = model.input;
+    const words = Float32Array.from(
+      crops.flatMap((crop) => [...cropMaps([face], crop, height, width)]),
+    );
+    const [rows] = await embedder.run([{ load: () => loaded, words, count: views }]);
+    let at = 0;
+    const row = () => rows.subarray((at++ * rows.length) / views, (at * rows.length) / views);
     embeddings.set(
       file,
-      crops.map((_, i) => rows.slice(i * width, (i + 1) * width)),
+      // The direction of the sum is that of the mean, and only that counts.
+      crops.map(({ mirror }) => (mirror ? sum(row(), row()) : row().slice())),
     );
   }
   busy += performance.now() - from;
@@ -99,7 +103,7 @@ for (const [i, crop] of crops.entries()) {
   const result = score(pairs, (file) => embeddings.get(file)?.[i]);
   const { accuracy, deviation, threshold, falseMatches, falseNonMatches } = result;
   console.log(
-    `margin ${crop.margin}${crop.square ? ' square' : ''}${crop.align ? ' aligned' : ''}: accuracy ${accuracy.toFixed(4)} ± ${deviation.toFixed(4)} (10-fold)` +
+    `margin ${crop.margin}${crop.square ? ' square' : ''}${crop.align ? ' aligned' : ''}${crop.mirror ? ' mirrored too' : ''}: accuracy ${accuracy.toFixed(4)} ± ${deviation.toFixed(4)} (10-fold)` +
       `; over all pairs at ${threshold.toFixed(3)}: ${falseMatches} false matches, ${falseNonMatches} false non-matches`,
   );
 }
@@ -111,6 +115,10 @@ function central(faces: readonly Face[], { width, height }: Image): Face | undef
   const merit = ({ box: [x, y, w, h] }: Face) =>
     w * h - 2 * ((x + w / 2 - width / 2) ** 2 + (y + h / 2 - height / 2) ** 2);
   return [...faces].sort((a, b) => merit(b) - merit(a))[0];
+}
+
+function sum(a: Float32Array, b: Float32Array): Float32Array {
+  return a.map((value, i) => value + b[i]);
 }
 
 /** Evenly spaced, so that same and different pairs keep their shares. */
@@ -125,6 +133,7 @@ function parseCrop(text: string): Crop {
     margin: Number(margin),
     square: flags.includes('square'),
     align: flags.includes('align'),
+    mirror: flags.includes('mirror'),
   };
 }
 

@@ -1,5 +1,5 @@
 import { clearProgress, progress } from '../src/cli/progress.ts';
-import { quantile } from './measure.ts';
+import { quantiles } from '../src/engine/spread.ts';
 
 /** Callers that each begin anew as soon as they have their answer. */
 export interface LoadOptions {
@@ -61,7 +61,7 @@ export async function load({ clients, seconds, work, label }: LoadOptions): Prom
   clearInterval(telling);
   clearProgress();
   latencies.sort((a, b) => a - b);
-  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => quantile(latencies, share));
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map(quantiles(latencies));
   return {
     perSecond: latencies.length / (seconds * (1 - RAMP)),
     count: latencies.length,

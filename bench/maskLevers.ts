@@ -20,7 +20,7 @@ export interface Lever {
 }
 
 export const LEVERS: readonly Lever[] = [
-  { name: 'as shipped' },
+  { name: 'as shipped, without mirror image' },
   ...[0, 0.1, 0.3].map((margin) => ({ name: `margin ${margin}`, crop: { margin } })),
   { name: 'aligned by the eyes', crop: { align: true } },
   { name: 'box by the eyes only', crop: { align: true }, box: boxByEyes },
@@ -34,7 +34,7 @@ const BOX = { width: 2.21, height: 2.95, below: 0.32 };
 
 const MODEL = 'facenet-vggface2';
 
-/** The embedder on onnxruntime with each lever's crops. */
+/** The embedder on onnxruntime with each lever's crops, of each the plain one without its mirror image. */
 export async function openLevers(): Promise<{
   embed(lever: Lever): Embed;
   close(): Promise<void>;

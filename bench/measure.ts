@@ -1,3 +1,5 @@
+import { quantiles, type Spread, spread } from '../src/engine/spread.ts';
+
 /** One engine doing one task. */
 export interface Contender {
   readonly engine: string;
@@ -6,13 +8,10 @@ export interface Contender {
 }
 
 /** Milliseconds. */
-export interface Timing {
+export interface Timing extends Spread {
   readonly engine: string;
   /** Loading and the first run together. */
   readonly first: number;
-  readonly median: number;
-  readonly quartiles: readonly [number, number];
-  readonly n: number;
 }
 
 export interface Effort {
@@ -57,18 +56,6 @@ export async function measure(
 }
 
 /** Median, quartiles and 95th percentile of durations. */
-export function summary(
-  times: readonly number[],
-): Omit<Timing, 'engine' | 'first'> & { readonly p95: number } {
-  const sorted = [...times].sort((a, b) => a - b);
-  const at = (share: number) => quantile(sorted, share);
-  return { median: at(0.5), quartiles: [at(0.25), at(0.75)], p95: at(0.95), n: times.length };
-}
-
-/** The value below which a share of sorted values lies, between two of them by proportion. */
-export function quantile(sorted: readonly number[], share: number): number {
-  const position = share * (sorted.length - 1);
-  const below = Math.floor(position);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
+export function summary(times: readonly number[]): Spread & { readonly p95: number } {
+  return { ...spread(times), p95: quantiles(times)(0.95) };
 }

@@ -44,6 +44,7 @@ const ROWS: Readonly<Record<string, Scope | 'any'>> = {
   similarFaces: 'identify',
   embed: 'embed',
   searchByEmbedding: 'embed',
+  kernelProfile: 'profile',
   searchEvents: 'audit',
   transfers: 'audit',
   apiKeys: 'admin',

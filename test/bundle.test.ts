@@ -473,7 +473,7 @@ describe('gallery bundle', () => {
       ],
       [
         'a model without weights here',
-        manifest((m) => Object.assign(m.model, { name: 'senet50-vggface2' })),
+        manifest((m) => Object.assign(m.model, { name: 'senet50-vggface2', revision: 1 })),
         /no weights/,
         'ModelUnavailable',
       ],

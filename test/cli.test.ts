@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -81,6 +82,8 @@ describe('wrong usage ends with exit code 2 and one line', () => {
     ['half a candidate', ['identify', 'a', '--known', 'b', '--top', '1.5'], /whole number/],
     ['two stages of three', ['detect', 'a', '--stages', '.6,.7'], /three numbers/],
     ['an empty number', ['detect', 'a', '--min-face', ''], /from 12/],
+    ['a kernel that is none', ['profile', '--kernel', 'c=a'], /one of candidates, conv, /],
+    ['half a size', ['profile', '--size', '640'], /as 640x480/],
   ])('%s', async (_, args, reason) => {
     const { code, stdout, stderr } = await facegraph(args);
     expect(stderr).toMatch(reason);
@@ -99,7 +102,9 @@ describe('without a photograph', () => {
   it('--help names every verb', async () => {
     const { code, stdout } = await facegraph(['--help']);
     expect(code).toBe(0);
-    for (const verb of 'detect embed verify identify classify doctor weights serve'.split(' '))
+    for (const verb of 'detect embed verify identify classify doctor weights profile serve'.split(
+      ' ',
+    ))
       expect(stdout).toMatch(new RegExp(`^ {2}${verb} `, 'm'));
   });
 
@@ -212,6 +217,43 @@ describe.skipIf(!weights)('on real photographs (needs `weights pull`)', PATIENCE
     const args = ['verify', FOUR_WOMEN, FOUR_WOMEN, '--json', '--threshold', '2', ...LARGE];
     const { threshold, pairs } = Verification.parse(JSON.parse((await facegraph(args)).stdout));
     expect([threshold, pairs.every(({ match }) => match)]).toEqual([2, true]);
+  });
+
+  it('profile finds what is wrong with a kernel of one’s own, and compares', async () => {
+    const [trace, page, own, a, b] = [
+      'trace.json',
+      'page.html',
+      'own.wgsl',
+      'a.json',
+      'b.json',
+    ].map((name) => join(folder, name));
+    const args = ['profile', '--model', 'mtcnn', '--size', '40x32', '--runs', '2', '--json'];
+    const right = await facegraph([...args, '--trace', trace, '--html', page]);
+    expect(right.code).toBe(0);
+    expect(JSON.parse(right.stdout)).toMatchObject({ model: 'mtcnn', image: [40, 32], runs: 2 });
+    expect(JSON.parse(readFileSync(trace, 'utf8')).traceEvents.length).toBeGreaterThan(20);
+    expect(readFileSync(page, 'utf8')).toContain('Roofline');
+
+    const pool = readFileSync(join(ROOT, 'src/kernels/pool.wgsl'), 'utf8');
+    writeFileSync(own, pool.replace('best = max(best, v)', 'best = v'));
+    const wrong = await facegraph([...args, '--kernel', `pool=${own}`]);
+    expect(wrong.stderr).toMatch(/steps? differ from the reference, first pnet .*\(pool\)/);
+    expect(wrong.code).toBe(1);
+
+    writeFileSync(a, right.stdout);
+    writeFileSync(b, wrong.stdout);
+    const compared = await facegraph(['profile', '--compare', a, b, '--json']);
+    const lost = JSON.parse(compared.stdout).lessExact.map((c: { kernel?: string }) => c.kernel);
+    expect(lost).toContain('pool');
+    expect(lost).not.toContain('conv');
+    expect(compared.code).toBe(1);
+
+    writeFileSync(own, pool.replace('let m = item / s.c4;', 'let m = item / s.c5;'));
+    const line = pool.split('\n').findIndex((text) => text.includes('let m = item')) + 1;
+    const broken = await facegraph([...args, '--kernel', `pool=${own}`]);
+    expect(broken.stderr).toContain(`InvalidInput: ${own}:${line}:`);
+    expect(lines(broken.stderr)).toHaveLength(1);
+    expect(broken.code).toBe(1);
   });
 
   it('identify finds each woman by the crop that detect made of her', async () => {

@@ -6,9 +6,10 @@ import { importFormula } from '../src/engine/weights/formula.ts';
 import { hasWeights, loadWeights } from '../src/engine/weights/load.ts';
 import type { Tensors } from '../src/engine/weights/tensor.ts';
 import type { Array4 } from '../src/kernels/reference.ts';
+import { NETWORK_NMSE, nmse } from '../src/kernels/tolerance.ts';
 import { expectStage, goldenFloats, goldenJson, hasGolden } from './support/golden.ts';
 import { onGpu, onOnnxruntime } from './support/runners.ts';
-import { cosine, NETWORK_NMSE, nmse } from './support/tolerance.ts';
+import { cosine } from './support/tolerance.ts';
 
 // onnxruntime on the ONNX export judges layer lists and importers; the GPU plan is judged by the same values.
 const RUNNERS = [

@@ -10,8 +10,8 @@ import { onet, pnet, rnet } from '../src/engine/networks/mtcnn.ts';
 import { RESNET50_IMAGENET, resnet50 } from '../src/engine/networks/resnet50.ts';
 import { hasWeights, loadWeights } from '../src/engine/weights/load.ts';
 import type { Array4 } from '../src/kernels/reference.ts';
+import { NETWORK_NMSE, nmse } from '../src/kernels/tolerance.ts';
 import { onGpu, onOnnxruntime } from './support/runners.ts';
-import { NETWORK_NMSE, nmse } from './support/tolerance.ts';
 
 const PHOTOGRAPH = createRequire(import.meta.url).resolve('@vladmandic/face-api/demo/sample1.jpg');
 

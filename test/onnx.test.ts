@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { type Layer, type Network, parameters, type Shape } from '../src/engine/network.ts';
+import { evaluate } from '../src/engine/networkReference.ts';
 import { toOnnx } from '../src/engine/onnx.ts';
+import { runOnnx } from '../src/engine/onnxruntime.ts';
 import type { Parameter } from '../src/engine/weightBuffer.ts';
-import { evaluate, randomTensor } from './support/evaluate.ts';
-import { runOnnx } from './support/ort.ts';
-import { randomArray } from './support/random.ts';
+import { randomArray, randomTensor } from './support/random.ts';
 import { expectClose } from './support/tolerance.ts';
 
 const W = { activation: 'none', bias: true } as const;
@@ -145,14 +145,14 @@ function randomWeights(layers: readonly Layer[]): Map<string, Parameter> {
 
 test.each(everything.layers.map(({ name }) => name))('onnxruntime agrees on %s', async (name) => {
   const model = toOnnx(everything, weights, { outputs: [name] });
-  const y = (await runOnnx(model, input.data, shape)).get(name)!;
+  const y = (await runOnnx(model, input))!.get(name)!;
   const r = expected.get(name)!;
   expect(y.shape).toEqual(r.shape);
   expectClose(y.data, r.data);
 });
 
 test("outputs are the network's own unless named", async () => {
-  const y = await runOnnx(toOnnx(everything, weights), input.data, shape);
+  const y = (await runOnnx(toOnnx(everything, weights), input))!;
   expect([...y.keys()]).toEqual(['unit', 'probabilities']);
 });
 
@@ -170,7 +170,7 @@ test('open height and width', async () => {
   ] as const) {
     const x = randomTensor(99, size);
     const r = evaluate(open, weights, x).get('max ceil')!;
-    const y = (await runOnnx(model, x.data, size)).get('max ceil')!;
+    const y = (await runOnnx(model, x))!.get('max ceil')!;
     expect(y.shape).toEqual(r.shape);
     expectClose(y.data, r.data);
   }
@@ -178,8 +178,8 @@ test('open height and width', async () => {
 
 test('a fixed input refuses other sizes', async () => {
   const model = toOnnx(everything, weights, { input: [2, 13, 11] });
-  const half = input.data.subarray(0, input.data.length / 2);
-  await expect(runOnnx(model, half, [1, 13, 11, 3])).rejects.toThrow(/dimension/i);
+  const data = input.data.subarray(0, input.data.length / 2);
+  await expect(runOnnx(model, { shape: [1, 13, 11, 3], data })).rejects.toThrow(/dimension/i);
 });
 
 test('a missing, misshapen or unknown tensor is named', () => {

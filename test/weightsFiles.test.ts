@@ -46,6 +46,21 @@ test('a manifest with a field that is wrong or unknown is refused by its name', 
   expect(parse({ treshold: 0.4 })).toThrow('treshold');
 });
 
+test('operating points claim no more than their pairs say, and the threshold is one of them', () => {
+  const genuine = manifest('facenet-vggface2');
+  const points = genuine.operatingPoints!;
+  expect(points.map(({ fmr }) => fmr)).toEqual([1e-4, 1e-3, 1e-2, 1e-1]);
+  const parse = (operatingPoints: unknown, more: object = {}) =>
+    parseManifest(JSON.stringify({ ...genuine, operatingPoints, ...more }));
+  expect(parse(points)).toEqual(genuine);
+  expect(parse([{ ...points[0], pairs: 30_000 }, ...points.slice(1)])).toBeDefined();
+  expect(() => parse([{ ...points[0], pairs: 29_999 }, ...points.slice(1)])).toThrow('say nothing');
+  expect(() => parse(points.toReversed())).toThrow('not ascending');
+  expect(() => parse(points.with(2, { ...points[2], threshold: 0.45 }))).toThrow('not ascending');
+  expect(() => parse(points, { threshold: 0.4 })).toThrow('not that of 0.001');
+  expect(() => parse(points.toSpliced(1, 1))).toThrow('not that of 0.001');
+});
+
 test('the 8631 names are in class order', async () => {
   const names = await labels('senet50-vggface2');
   expect(names.length).toBe(8631);

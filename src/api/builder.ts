@@ -25,6 +25,7 @@ export const builder = new SchemaBuilder<{
     galleryRead: boolean;
     galleryWrite: boolean;
     embed: boolean;
+    profile: boolean;
     audit: boolean;
     admin: boolean;
   };
@@ -46,6 +47,7 @@ export const builder = new SchemaBuilder<{
       galleryRead: key !== null && permits(key, 'gallery:read'),
       galleryWrite: key !== null && permits(key, 'gallery:write'),
       embed: key !== null && permits(key, 'embed'),
+      profile: key !== null && permits(key, 'profile'),
       audit: key !== null && permits(key, 'audit'),
       // What concerns the whole server: a key bound to galleries could else make one that is not.
       admin: key !== null && permits(key, 'admin') && key.galleries === null,

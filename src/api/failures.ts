@@ -78,7 +78,7 @@ export const TokenInvalid = failure(
 );
 export const ModelMismatch = failure(
   'ModelMismatch',
-  'Embeddings of two models would have to be compared, which says nothing. Search galleries of one model at a time.',
+  'Embeddings of two models, or of two revisions of one, would have to be compared, which says nothing. Search galleries of one model at a time; `reembed` one of a past revision.',
 );
 export const IdempotencyKeyReused = failure(
   'IdempotencyKeyReused',

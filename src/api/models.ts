@@ -16,6 +16,10 @@ const Model = builder.objectRef<Manifest>('Model').implement({
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What other fields call it.' }),
     kind: t.field({ type: ModelKind, description: 'What it does.', resolve: ({ kind }) => kind }),
+    revision: t.exposeInt('revision', {
+      description:
+        'Raised when faces are cut or prepared for it otherwise: embeddings of two revisions cannot be compared.',
+    }),
     dimensions: t.exposeInt('dimensions', {
       nullable: true,
       description: 'Numbers in an embedding.',

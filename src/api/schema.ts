@@ -18,6 +18,7 @@ import './enrol.ts';
 import './edit.ts';
 import './erasure.ts';
 import './models.ts';
+import './kernelProfile.ts';
 import './health.ts';
 import { builder } from './builder.ts';
 import { countOutcomes } from './operation/rootOutcomes.ts';

@@ -9,6 +9,7 @@ import { report } from './failure.ts';
 import { registerGallery } from './gallery.ts';
 import { registerIdentify } from './identify.ts';
 import { registerMask } from './mask.ts';
+import { registerProfile } from './profile.ts';
 import { registerServe } from './serve.ts';
 import { registerVerify } from './verify.ts';
 import { registerWeights } from './weights.ts';
@@ -37,6 +38,7 @@ for (const register of [
   registerDoctor,
   registerConfig,
   registerWeights,
+  registerProfile,
   registerServe,
 ])
   register(program);

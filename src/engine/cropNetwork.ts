@@ -47,27 +47,34 @@ export interface CropNetworkOptions {
   readonly words: number;
 }
 
-interface BatchPlan {
+/** A network planned for one batch size; whoever has it closes its scope. */
+export interface BatchPlan {
   readonly plan: NetworkPlan;
   readonly scope: Scope;
   readonly regions: GPUBuffer;
 }
 
+/** Plans `size` regions of `words` words each. */
+export async function planBatch(
+  gpu: Gpu,
+  { network, weights, words }: Pick<CropNetworkOptions, 'network' | 'weights' | 'words'>,
+  size: number,
+): Promise<BatchPlan> {
+  const scope = openScope(gpu);
+  const layout = layOutNetwork(network, [size, ...network.input]);
+  const arena = storage(scope, layout.arena.bytes, `${network.name} arena × ${size}`);
+  const regions = storage(scope, size * words * 4, `${network.name} regions × ${size}`);
+  return { plan: await planNetwork(scope, layout, weights, arena), scope, regions };
+}
+
 export function createCropNetwork(gpu: Gpu, options: CropNetworkOptions): CropNetwork {
-  const { network, weights, cut, sizes, words } = options;
+  const { network, cut, sizes, words } = options;
   const plans = new Map<number, Promise<BatchPlan>>();
 
-  const make = async (size: number): Promise<BatchPlan> => {
-    const scope = openScope(gpu);
-    const layout = layOutNetwork(network, [size, ...network.input]);
-    const arena = storage(scope, layout.arena.bytes, `${network.name} arena × ${size}`);
-    const regions = storage(scope, size * words * 4, `${network.name} regions × ${size}`);
-    return { plan: await planNetwork(scope, layout, weights, arena), scope, regions };
-  };
   const planFor = (size: number): Promise<BatchPlan> => {
     let made = plans.get(size);
     if (!made) {
-      made = make(size);
+      made = planBatch(gpu, options, size);
       plans.set(size, made);
     }
     return made;

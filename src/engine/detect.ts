@@ -3,7 +3,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { closeScope, openScope } from '../gpu/plan.ts';
 import { type GpuImage, type Normalise, resize } from '../kernels/resize.ts';
 import { type Corners, nms, regress, type ScoredBox, square, truncate } from './boxes.ts';
-import { type CropNetwork, createCropNetwork } from './cropNetwork.ts';
+import { type CropNetwork, type Cut, createCropNetwork } from './cropNetwork.ts';
 import type { DetectOptions } from './engine.ts';
 import type { Face, Point } from './face.ts';
 import { onet, pnet, rnet } from './networks/mtcnn.ts';
@@ -21,7 +21,8 @@ export interface Detector {
   destroy(): void;
 }
 
-const NORMALISE: Normalise = { mean: [127.5, 127.5, 127.5], scale: 1 / 128 };
+/** What the three networks expect. */
+export const NORMALISE: Normalise = { mean: [127.5, 127.5, 127.5], scale: 1 / 128 };
 const RNET_SIZES = [4, 16, 64, 256];
 const ONET_SIZES = [1, 4, 16, 64];
 /** Image sizes whose P-Net plan is kept; cameras send one size, albums a few. */
@@ -111,17 +112,22 @@ function cropNetwork(
     weights,
     sizes,
     words: 4,
-    cut: (scope, image, boxes, y) =>
-      resize(scope, {
-        label: `${network.name} crops`,
-        image,
-        boxes,
-        y,
-        rows: { first: 0, full: y.shape[1] },
-        round: false,
-        normalise: NORMALISE,
-      }),
+    cut: cutBoxes(network.name),
   });
+}
+
+/** Cuts boxes x y w h for R- and O-Net. */
+export function cutBoxes(name: string): Cut {
+  return (scope, image, boxes, y) =>
+    resize(scope, {
+      label: `${name} crops`,
+      image,
+      boxes,
+      y,
+      rows: { first: 0, full: y.shape[1] },
+      round: false,
+      normalise: NORMALISE,
+    });
 }
 
 function complete(options: DetectOptions): Required<DetectOptions> {

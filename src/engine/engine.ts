@@ -2,6 +2,7 @@ import type { Gpu } from '../gpu/device.ts';
 import type { RowFormat } from '../kernels/search.ts';
 import type { Face } from './face.ts';
 import type { Image } from './image/image.ts';
+import type { Profile, ProfileOptions } from './profile/profile.ts';
 
 /** Parameters of the cascade; the defaults are those of mtcnn 0.1. */
 export interface DetectOptions {
@@ -63,7 +64,8 @@ export interface Engine {
   detect(image: Image, options?: DetectOptions): Promise<Face[]>;
   /**
    * Loads (once) and returns an embedding model by manifest name.
-   * @throws FacegraphError `ModelUnavailable` without weights, `InvalidInput` for an unknown name.
+   * @throws FacegraphError `ModelUnavailable` without weights, `InvalidInput` for an unknown name,
+   *   `ModelMismatch` for a past revision (weights/revision.ts).
    */
   embedder(model: string): Promise<Embedder>;
   /**
@@ -71,6 +73,11 @@ export interface Engine {
    * @param format f16 takes half the memory and moves a distance by up to 0.0005; f32 by default.
    */
   index(dimensions: number, format?: RowFormat): SearchIndex;
+  /**
+   * Times every step of a model and compares it with its reference. Other calls are served in between.
+   * @throws FacegraphError as `profileModel`; `EngineBusy` while another profile is being made.
+   */
+  profile(options: ProfileOptions): Promise<Profile>;
   /** Waits for work in flight, then frees everything. */
   close(): Promise<void>;
 }

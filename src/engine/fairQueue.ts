@@ -70,8 +70,6 @@ interface Waiting<E> {
   readonly leave: () => void;
 }
 
-type Priority = Caller['priority'];
-
 /** After so long a job's entry goes before requests: a busy server must not stop jobs altogether. */
 const JOB_PATIENCE_MS = 10_000;
 /** Weight of the last turn in the estimate of what one takes. */
@@ -135,7 +133,7 @@ export function createFairQueue<E extends Entry>(options: FairQueueOptions): Fai
     return true;
   };
 
-  const least = (priority: Priority): E | undefined => {
+  const least = (priority: Caller['priority']): E | undefined => {
     let best: Client<E> | undefined;
     for (const client of groups[priority].values()) {
       if (client.waiting.length === 0) continue;

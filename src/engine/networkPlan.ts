@@ -23,9 +23,17 @@ export interface NetworkLayout {
   readonly arena: Layout;
 }
 
+/** A step and what it makes: `output` by `layer` out of `inputs`, in the order of `reads(layer)`. */
+export interface PlannedStep extends Step {
+  /** A part that is copied into a concatenation is a concatenation of this one part. */
+  readonly layer: Layer;
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+}
+
 /** A network ready to run: write `input`, encode `steps`, read `outputs`. */
 export interface NetworkPlan {
-  readonly steps: readonly Step[];
+  readonly steps: readonly PlannedStep[];
   readonly input: Tensor;
   readonly outputs: ReadonlyMap<string, Tensor>;
 }
@@ -111,7 +119,9 @@ export async function planNetwork(
     layout.network.layers.map((layer) =>
       layer.op === 'concat'
         ? gather(scope, layout, layer, tensor)
-        : planLayer(scope, layer, weights, tensor).then((s) => [s]),
+        : planLayer(scope, layer, weights, tensor).then((step) => [
+            { ...step, layer, inputs: reads(layer).map(tensor), output: tensor(layer.name) },
+          ]),
     ),
   );
   return {
@@ -126,14 +136,23 @@ function gather(
   layout: NetworkLayout,
   layer: Concat,
   tensor: (name: string) => Tensor,
-): Promise<Step[]> {
+): Promise<PlannedStep[]> {
   const whole = tensor(layer.name);
   let channel = whole.channel;
-  const copies: Promise<Step>[] = [];
+  const copies: Promise<PlannedStep>[] = [];
   for (const name of layer.xs) {
     const x = tensor(name);
-    if (layout.places.get(name)!.owner !== layer.name)
-      copies.push(copy(scope, layer.name, x, { ...whole, shape: x.shape, channel }));
+    if (layout.places.get(name)!.owner !== layer.name) {
+      const output = { ...whole, shape: x.shape, channel };
+      copies.push(
+        copy(scope, layer.name, x, output).then((step) => ({
+          ...step,
+          layer: { ...layer, xs: [name] },
+          inputs: [x],
+          output,
+        })),
+      );
+    }
     channel += x.shape[3];
   }
   return Promise.all(copies);

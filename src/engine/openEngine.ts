@@ -1,18 +1,20 @@
 import { FacegraphError } from '../errors.ts';
-import { type Gpu, openGpu } from '../gpu/device.ts';
+import { type Gpu, openGpu, type Replacements } from '../gpu/device.ts';
 import { createDetector, type Detector } from './detect.ts';
 import { createEmbeddingNetwork, type EmbeddingNetwork, LARGEST_BATCH } from './embed.ts';
-import type { Embedder, Engine } from './engine.ts';
+import { createEmbedder } from './embedder.ts';
+import type { Engine } from './engine.ts';
 import type { Face } from './face.ts';
 import { DEFAULT_QUEUE, type QueueLimits, type QueueObserver } from './fairQueue.ts';
 import { type Batching, createGpuQueue } from './gpuQueue.ts';
 import type { Image } from './image/image.ts';
 import { checkFits, createImageBuffer, type ImageBuffer } from './imageBuffer.ts';
+import { profileModel } from './profile/profileModel.ts';
 import { createSearchIndex } from './searchIndex.ts';
-import { labels } from './weights/labels.ts';
 import { networksOf } from './weights/layersOf.ts';
 import { hasWeights, loadWeights } from './weights/load.ts';
-import { type Manifest, manifest, manifests } from './weights/manifest.ts';
+import { type Manifest, manifests } from './weights/manifest.ts';
+import { currentModel } from './weights/revision.ts';
 
 /** Faces of one image; of each output of the network, a row for each. */
 type Embedding = Batching<FacesOf, Float32Array[][]>;
@@ -21,8 +23,6 @@ interface FacesOf {
   readonly image: Image;
   readonly faces: readonly Face[];
 }
-
-type Run = (image: Image, faces: readonly Face[]) => Promise<Float32Array[][]>;
 
 /** Everything that lives on one device and goes with it. */
 interface Session {
@@ -39,6 +39,8 @@ export interface EngineOptions {
   readonly observe?: QueueObserver;
   /** Hears the number of faces of each run of an embedding network. */
   readonly batched?: (faces: number) => void;
+  /** WGSL to run in place of kernels, for a profile. */
+  readonly replaced?: Replacements;
 }
 
 /** The engine as the program that opened it sees it. */
@@ -61,12 +63,13 @@ const BLANK: Image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) 
  * @throws FacegraphError `NoAdapter` when there is no WebGPU adapter.
  */
 export async function openEngine(options: EngineOptions = {}): Promise<OpenedEngine> {
-  const { limits = DEFAULT_QUEUE, observe, batched } = options;
+  const { limits = DEFAULT_QUEUE, observe, batched, replaced } = options;
   const queue = createGpuQueue({ limits, observe, batched });
-  let session = await openSession();
+  let session = await openSession(replaced);
+  let profiling = false;
 
   const onSession = async <T>(task: (session: Session) => Promise<T>): Promise<T> => {
-    if (session.gpu.lost) session = await openSession();
+    if (session.gpu.lost) session = await openSession(replaced);
     return task(session);
   };
   const inTurn = <T>(task: (session: Session) => Promise<T>, bytes = 0): Promise<T> =>
@@ -103,11 +106,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
       );
     },
     async embedder(name) {
-      const model = manifest(name);
+      const model = currentModel(name);
       if (model.kind !== 'embedder')
         throw new FacegraphError('InvalidInput', `${name} is not an embedding model`);
-      if (!session.networks.has(name)) await inTurn((s) => network(s, model));
-      return embedder(model, async (image, faces) => {
+      if (!session.networks.has(model.name)) await inTurn((s) => network(s, model));
+      return createEmbedder(model, async (image, faces) => {
         checkFits(image, session.gpu.adapter.limits);
         return faces.length > 0 ? queue.join(embedding(model), { image, faces }) : [];
       });
@@ -130,6 +133,22 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
         one.destroy();
       }
     },
+    async profile(options) {
+      if (profiling) throw new FacegraphError('EngineBusy', 'another profile is being made');
+      profiling = true;
+      try {
+        const { gpu } = await inTurn(async (s) => s);
+        return await profileModel(gpu, options, (task) =>
+          inTurn(async (s) => {
+            // What it had on the old device is gone.
+            if (s.gpu !== gpu) throw new FacegraphError('DeviceLost', 'the GPU device was lost');
+            return task();
+          }),
+        );
+      } finally {
+        profiling = false;
+      }
+    },
     async close() {
       await queue.close();
       closeSession(session);
@@ -147,8 +166,8 @@ async function succeeds(work: Promise<unknown>): Promise<boolean> {
   }
 }
 
-async function openSession(): Promise<Session> {
-  const gpu = await openGpu();
+async function openSession(replaced?: Replacements): Promise<Session> {
+  const gpu = await openGpu(replaced);
   return { gpu, image: createImageBuffer(gpu), networks: new Map() };
 }
 
@@ -178,37 +197,4 @@ async function network(session: Session, model: Manifest): Promise<EmbeddingNetw
     session.networks.set(model.name, net);
   }
   return net;
-}
-
-function embedder(model: Manifest, run: Run): Embedder {
-  return {
-    model: model.name,
-    dimensions: model.dimensions!,
-    threshold: model.threshold!,
-    async embed(image, faces) {
-      const [embeddings = []] = await run(image, faces);
-      return embeddings.map(normalised);
-    },
-    async classify(image, faces, top) {
-      const [embeddings = [], probabilities] = await run(image, faces);
-      if (embeddings.length === 0) return [];
-      if (!probabilities)
-        throw new FacegraphError(
-          'ModelUnavailable',
-          `the weights of ${model.name} on this machine have no classifier`,
-        );
-      const names = await labels(model.name);
-      return probabilities.map((row) =>
-        [...row.keys()]
-          .sort((a, b) => row[b] - row[a])
-          .slice(0, top)
-          .map((i) => ({ name: names[i], probability: row[i] })),
-      );
-    },
-  };
-}
-
-function normalised(v: Float32Array): Float32Array {
-  const norm = Math.hypot(...v) || 1;
-  return v.map((x) => x / norm);
 }

@@ -1,6 +1,7 @@
 import type { Gpu } from '../gpu/device.ts';
 import { closeScope, encode, openScope, type Scope, type Step, storage } from '../gpu/plan.ts';
 import { submitAndRead } from '../gpu/readback.ts';
+import type { Tensor } from '../gpu/tensor.ts';
 import {
   CANDIDATE_WORDS,
   type Candidate,
@@ -8,7 +9,7 @@ import {
   readCandidates,
 } from '../kernels/candidates.ts';
 import { type GpuImage, type Normalise, resize } from '../kernels/resize.ts';
-import { layOutNetwork, planNetwork } from './networkPlan.ts';
+import { layOutNetwork, type NetworkPlan, planNetwork } from './networkPlan.ts';
 import { pnet } from './networks/mtcnn.ts';
 import { type Band, bands, type Level } from './pyramid.ts';
 import type { WeightBuffer } from './weightBuffer.ts';
@@ -17,7 +18,25 @@ import type { WeightBuffer } from './weightBuffer.ts';
 export interface ProposalPlan {
   /** Every cell whose probability reaches the threshold, in reading order of the levels. */
   run(): Promise<Candidate[]>;
+  /** What a run does, in order. */
+  readonly bands: readonly BandPlan[];
+  /** Cells found, of the bands run since it was 0, and the cells themselves, as candidates.wgsl has them. */
+  readonly count: GPUBuffer;
+  readonly found: GPUBuffer;
   destroy(): void;
+}
+
+/** The work on one band of a level. */
+export interface BandPlan {
+  readonly level: number;
+  readonly width: number;
+  /** Height of the level, and the rows of it that this band takes. */
+  readonly height: number;
+  readonly band: Band;
+  readonly resize: Step;
+  readonly net: NetworkPlan;
+  readonly head: Tensor;
+  readonly collect: Step;
 }
 
 /** Activations of one band take at most this much, under every adapter's binding limit. */
@@ -48,9 +67,9 @@ export async function planProposals(
   const box = storage(scope, 16, 'image box');
   gpu.device.queue.writeBuffer(box, 0, new Int32Array([0, 0, image.width, image.height]));
 
-  const plan = async (inner: Scope, found: GPUBuffer): Promise<Step[]> => {
-    const steps = await Promise.all(
-      work.map(async ({ level, index, band, layout }) => {
+  const plan = (inner: Scope, found: GPUBuffer): Promise<BandPlan[]> =>
+    Promise.all(
+      work.map(async ({ level, index, band, layout }): Promise<BandPlan> => {
         const label = `level ${index} ${level.width}×${level.height}${where(band)}`;
         const net = await planNetwork(inner, layout, weights, arena);
         const rows = { first: band.first, full: level.height };
@@ -58,17 +77,30 @@ export async function planProposals(
         const args = { label, image, boxes, y: net.input, rows, round: true, normalise };
         const head = net.outputs.get('pnet/head')!;
         const first = band.cellRow;
-        return [
-          await resize(inner, args),
-          ...net.steps,
-          await candidates(inner, { label, head, level: index, first, threshold, count, found }),
-        ];
+        const { width, height } = level;
+        return {
+          level: index,
+          width,
+          height,
+          band,
+          net,
+          head,
+          resize: await resize(inner, args),
+          collect: await candidates(inner, {
+            label,
+            head,
+            level: index,
+            first,
+            threshold,
+            count,
+            found,
+          }),
+        };
       }),
     );
-    return steps.flat();
-  };
 
-  const attempt = async (steps: readonly Step[], found: GPUBuffer) => {
+  const attempt = async (plans: readonly BandPlan[], found: GPUBuffer) => {
+    const steps = plans.flatMap(({ resize, net, collect }) => [resize, ...net.steps, collect]);
     const [countBytes, foundBytes] = await submitAndRead(
       gpu,
       (encoder) => {
@@ -84,10 +116,13 @@ export async function planProposals(
   };
 
   const found = storage(scope, CAPACITY * CANDIDATE_WORDS * 4, 'candidates');
-  const steps = await plan(scope, found);
+  const bandPlans = await plan(scope, found);
   return {
+    bands: bandPlans,
+    count,
+    found,
     async run() {
-      const first = await attempt(steps, found);
+      const first = await attempt(bandPlans, found);
       if (first.total <= CAPACITY) return readCandidates(first.bytes, first.total);
       const inner = openScope(gpu);
       try {

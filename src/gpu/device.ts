@@ -21,11 +21,16 @@ export interface Gpu {
   readonly pipelines: Map<string, Promise<GPUComputePipeline>>;
   /** Stand-ins for bindings a kernel variant does not use. */
   readonly unused: { readonly read: GPUBuffer; readonly storage: GPUBuffer };
+  /** WGSL that runs in place of a kernel's own, by the kernel's name. */
+  readonly replaced: Replacements;
   /** Set once the device is gone. */
   lost: boolean;
   /** The first validation error nothing else caught; the next submission throws it. */
   fault?: string;
 }
+
+/** WGSL files in place of kernels: same bindings, constants and grid. */
+export type Replacements = ReadonlyMap<string, { readonly path: string; readonly source: string }>;
 
 const WANTED_FEATURES = ['subgroups', 'timestamp-query', 'shader-f16'] as const;
 const WANTED_LIMITS = [
@@ -42,7 +47,8 @@ let instance: GPU | undefined;
 function dawn(): GPU {
   if (!instance) {
     Object.assign(globalThis, globals);
-    instance = create([]);
+    // Browsers round timestamps to 65 µs, so that pages cannot spy; a profile needs them whole.
+    instance = create(['disable-dawn-features=timestamp_quantization']);
   }
   return instance;
 }
@@ -51,7 +57,7 @@ function dawn(): GPU {
  * Opens a device on the best adapter: discrete or integrated GPU first, software Vulkan otherwise.
  * @throws FacegraphError `NoAdapter` when Dawn finds none.
  */
-export async function openGpu(): Promise<Gpu> {
+export async function openGpu(replaced: Replacements = new Map()): Promise<Gpu> {
   const adapter = await dawn().requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter)
     throw new FacegraphError(
@@ -75,6 +81,7 @@ export async function openGpu(): Promise<Gpu> {
       read: device.createBuffer({ ...small, usage: GPUBufferUsage.STORAGE }),
       storage: device.createBuffer({ ...small, usage: GPUBufferUsage.STORAGE }),
     },
+    replaced,
     lost: false,
   };
   device.addEventListener('uncapturederror', (event) => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { FacegraphError } from '../errors.ts';
 import type { Gpu } from './device.ts';
 import { waitFor } from './wait.ts';
 
@@ -32,7 +33,8 @@ export function constantBlock(constants: Constants): string {
 
 /**
  * The compiled pipeline of a kernel with these constants, from the device's cache when it has it.
- * @throws Error naming the kernel, its constants and the compiler's complaint.
+ * @throws Error naming the kernel, its constants and the compiler's complaint; FacegraphError
+ * `InvalidInput`, `FILE:LINE:COLUMN complaint`, when a file that replaces the kernel is wrong.
  */
 export function pipeline(
   gpu: Gpu,
@@ -40,10 +42,12 @@ export function pipeline(
   constants: Constants,
 ): Promise<GPUComputePipeline> {
   const block = constantBlock(constants);
-  const key = `${kernel.name}\n${block}\n${kernel.source}`;
+  const replacement = gpu.replaced.get(kernel.name);
+  const source = replacement?.source ?? kernel.source;
+  const key = `${kernel.name}\n${block}\n${source}`;
   let made = gpu.pipelines.get(key);
   if (!made) {
-    made = waitFor(gpu, compile(gpu.device, kernel, block));
+    made = waitFor(gpu, compile(gpu.device, { ...kernel, source }, block, replacement?.path));
     gpu.pipelines.set(key, made);
   }
   return made;
@@ -53,6 +57,7 @@ async function compile(
   device: GPUDevice,
   kernel: Kernel,
   block: string,
+  path?: string,
 ): Promise<GPUComputePipeline> {
   const layout = device.createBindGroupLayout({
     entries: kernel.bindings.map((kind, binding) => ({
@@ -75,8 +80,29 @@ async function compile(
     });
   } catch (cause) {
     const { messages } = await module.getCompilationInfo();
-    const what = messages.map((m) => `${m.lineNum}:${m.linePos} ${m.message}`).join('; ');
+    const [head, added] = [lines(directives), lines(block)];
+    const what = messages
+      .filter(({ type }) => type === 'error')
+      .map(({ lineNum, linePos, message }) => {
+        const own = lineNum > head ? Math.max(head + 1, lineNum - added) : lineNum;
+        return `${own}:${linePos} ${message}`;
+      })
+      .join('; ');
     const constants = block.trim().replaceAll('\n', ' ');
+    if (path !== undefined)
+      throw new FacegraphError(
+        'InvalidInput',
+        what ? `${path}:${what}` : `${path} does not fit kernel ${kernel.name}: ${reason(cause)}`,
+      );
     throw new Error(`kernel ${kernel.name} [${constants}]: ${what || cause}`, { cause });
   }
+}
+
+function lines(text: string): number {
+  return text.split('\n').length - 1;
+}
+
+// Dawn adds where in its own calls it happened, a line each.
+function reason(cause: unknown): string {
+  return String(cause instanceof Error ? cause.message : cause).split('\n')[0];
 }

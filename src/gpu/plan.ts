@@ -1,6 +1,15 @@
 import type { Gpu } from './device.ts';
 import { type Constants, type Kernel, pipeline } from './pipeline.ts';
 
+/** The work of a dispatch; where the data decides, the least that it can be. */
+export interface Cost {
+  /** Floating point operations; a multiply-add counts as two, activations as none. */
+  readonly flop: number;
+  /** Bytes of everything that is read, each once. */
+  readonly read: number;
+  readonly written: number;
+}
+
 /** One dispatch, ready to encode. */
 export interface Step {
   /** The layer it serves. */
@@ -10,18 +19,20 @@ export interface Step {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [x: number, y: number, z: number];
+  readonly cost: Cost;
 }
 
-/** Called after each step is encoded; the place for profilers and dumps. */
-export type Observer = (step: Step, encoder: GPUCommandEncoder) => void;
+/** Where the GPU notes when the pass of the i-th step begins and ends. */
+export type Timestamps = (i: number) => GPUComputePassTimestampWrites;
 
-/** What a launch needs besides its kernel: label, specialisation, buffers, shape, grid. */
+/** What a launch needs besides its kernel: label, specialisation, buffers, shape, grid, cost. */
 export interface Launch {
   readonly label: string;
   readonly constants: Constants;
   /** One entry per binding; a number list becomes a small uniform buffer of i32 (or f32). */
   readonly bindings: readonly (GPUBufferBinding | Int32Array | Float32Array)[];
   readonly workgroups: readonly [x: number, y: number, z: number];
+  readonly cost: Cost;
 }
 
 /** Buffers that are freed together. */
@@ -61,7 +72,7 @@ export function storage(scope: Scope, bytes: number, label: string): GPUBuffer {
  */
 export async function step(scope: Scope, kernel: Kernel, launch: Launch): Promise<Step> {
   const { device } = scope.gpu;
-  const { label, constants, bindings, workgroups } = launch;
+  const { label, constants, bindings, workgroups, cost } = launch;
   if (bindings.length !== kernel.bindings.length)
     throw new Error(
       `${kernel.name}: ${bindings.length} of ${kernel.bindings.length} bindings given`,
@@ -78,7 +89,7 @@ export async function step(scope: Scope, kernel: Kernel, launch: Launch): Promis
       resource: ArrayBuffer.isView(b) ? { buffer: uniform(scope, b) } : b,
     })),
   });
-  return { label, kernel: kernel.name, constants, pipeline: made, bindGroup, workgroups };
+  return { label, kernel: kernel.name, constants, pipeline: made, bindGroup, workgroups, cost };
 }
 
 function uniform(scope: Scope, values: Int32Array | Float32Array): GPUBuffer {
@@ -96,24 +107,26 @@ function uniform(scope: Scope, values: Int32Array | Float32Array): GPUBuffer {
   return buffer;
 }
 
-/** Encodes the steps in order; WebGPU orders dependent dispatches of a pass. */
+/**
+ * Encodes the steps in order: in one pass, whose dependent dispatches WebGPU orders, or, to be timed,
+ * each in a pass of its own.
+ */
 export function encode(
   encoder: GPUCommandEncoder,
   steps: readonly Step[],
-  observer?: Observer,
+  timestamps?: Timestamps,
 ): void {
-  if (!observer) {
+  if (!timestamps) {
     const pass = encoder.beginComputePass();
     for (const s of steps) dispatch(pass, s);
     pass.end();
     return;
   }
-  for (const s of steps) {
-    const pass = encoder.beginComputePass({ label: s.label });
+  steps.forEach((s, i) => {
+    const pass = encoder.beginComputePass({ label: s.label, timestampWrites: timestamps(i) });
     dispatch(pass, s);
     pass.end();
-    observer(s, encoder);
-  }
+  });
 }
 
 function dispatch(pass: GPUComputePassEncoder, s: Step): void {

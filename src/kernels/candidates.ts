@@ -1,6 +1,6 @@
 import { kernel } from '../gpu/pipeline.ts';
 import { type Scope, type Step, step } from '../gpu/plan.ts';
-import { binding, type Tensor } from '../gpu/tensor.ts';
+import { binding, byteLength, type Tensor } from '../gpu/tensor.ts';
 import { gridOf } from './grid.ts';
 
 /** Words of a candidate, see candidates.wgsl. */
@@ -42,6 +42,8 @@ export function candidates(scope: Scope, args: CandidatesArgs): Promise<Step> {
     constants: {},
     bindings: [binding(head), { buffer: args.count }, { buffer: found }, new Int32Array(values)],
     workgroups: gridOf(h * w, 64),
+    // A sigmoid a cell; how many are written the data decides.
+    cost: { flop: 4 * h * w, read: byteLength(head.shape), written: 0 },
   });
 }
 

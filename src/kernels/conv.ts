@@ -1,6 +1,6 @@
 import { kernel } from '../gpu/pipeline.ts';
-import { type Scope, type Step, step } from '../gpu/plan.ts';
-import { binding, padded, pixels, type Tensor } from '../gpu/tensor.ts';
+import { type Cost, type Scope, type Step, step } from '../gpu/plan.ts';
+import { binding, byteLength, padded, pixels, type Tensor } from '../gpu/tensor.ts';
 import { grid } from './grid.ts';
 
 export type Activation = 'none' | 'relu' | 'prelu' | 'sigmoid';
@@ -139,5 +139,21 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
       shape,
     ],
     workgroups: grid(Math.ceil(cout4 / columns), Math.ceil(m / (tile.width * tile.pixels))),
+    cost: costOf(args),
   });
+}
+
+// Of weights the values, not the zeros that pad them; of a window also the taps outside of x.
+function costOf({ x, y, residual, kernel, slope }: ConvArgs): Cost {
+  const cout = y.shape[3];
+  const outputs = pixels(y) * cout;
+  const taps = kernel[0] * kernel[1] * x.shape[3];
+  return {
+    flop: outputs * (2 * taps + (residual ? 1 : 0)),
+    read:
+      byteLength(x.shape) +
+      (residual ? byteLength(residual.shape) : 0) +
+      4 * cout * (taps + (slope ? 2 : 1)),
+    written: byteLength(y.shape),
+  };
 }

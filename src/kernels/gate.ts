@@ -1,6 +1,6 @@
 import { kernel } from '../gpu/pipeline.ts';
 import { type Scope, type Step, step } from '../gpu/plan.ts';
-import { binding, padded, pixels, type Tensor } from '../gpu/tensor.ts';
+import { binding, byteLength, padded, pixels, type Tensor } from '../gpu/tensor.ts';
 import { gridOf } from './grid.ts';
 
 export interface GateArgs {
@@ -39,5 +39,10 @@ export function gate(scope: Scope, args: GateArgs): Promise<Step> {
       new Int32Array([h * w, c4, total]),
     ],
     workgroups: gridOf(total, 64),
+    cost: {
+      flop: 2 * pixels(x) * c,
+      read: byteLength(x.shape) + byteLength(args.gate.shape) + byteLength(residual.shape),
+      written: byteLength(y.shape),
+    },
   });
 }

@@ -1,6 +1,6 @@
 import { kernel } from '../gpu/pipeline.ts';
 import { type Scope, type Step, step } from '../gpu/plan.ts';
-import { binding, padded, type Tensor } from '../gpu/tensor.ts';
+import { binding, byteLength, padded, type Tensor } from '../gpu/tensor.ts';
 
 const GLOBAL_AVERAGE = kernel(import.meta.url, 'globalAverage', ['storage', 'storage', 'uniform']);
 
@@ -16,5 +16,6 @@ export function globalAverage(scope: Scope, label: string, x: Tensor, y: Tensor)
     constants: {},
     bindings: [binding(x), binding(y), new Int32Array(shape)],
     workgroups: [Math.ceil(c4 / 8), n, 1],
+    cost: { flop: n * h * w * c, read: byteLength(x.shape), written: byteLength(y.shape) },
   });
 }

@@ -1,6 +1,6 @@
 import { kernel } from '../gpu/pipeline.ts';
 import { type Scope, type Step, step } from '../gpu/plan.ts';
-import { binding, padded, pixels, type Tensor } from '../gpu/tensor.ts';
+import { binding, byteLength, padded, pixels, type Tensor } from '../gpu/tensor.ts';
 import { gridOf } from './grid.ts';
 
 export interface PoolArgs {
@@ -31,6 +31,11 @@ export function pool(scope: Scope, args: PoolArgs): Promise<Step> {
     constants: { KH: args.kernel[0], KW: args.kernel[1], MEAN: args.kind === 'average' },
     bindings: [binding(x), binding(y), shape],
     workgroups: gridOf(pixels(y) * c4, 64),
+    cost: {
+      flop: pixels(y) * y.shape[3] * args.kernel[0] * args.kernel[1],
+      read: byteLength(x.shape),
+      written: byteLength(y.shape),
+    },
   });
 }
 

@@ -1,6 +1,6 @@
 import { kernel } from '../gpu/pipeline.ts';
-import { type Scope, type Step, step } from '../gpu/plan.ts';
-import { binding, pixels, type Tensor } from '../gpu/tensor.ts';
+import { type Cost, type Scope, type Step, step } from '../gpu/plan.ts';
+import { binding, byteLength, pixels, type Tensor } from '../gpu/tensor.ts';
 import { gridOf } from './grid.ts';
 
 /** An RGB image on the GPU: H·W·3 bytes, row by row, with at least 4 bytes behind them. */
@@ -45,5 +45,13 @@ export function resize(scope: Scope, args: ResizeArgs): Promise<Step> {
     constants: { ROUND: args.round },
     bindings: [{ buffer: image.buffer }, args.boxes, binding(y), new Int32Array(values)],
     workgroups: gridOf(total, 64),
+    cost: samplingCost(y),
   });
+}
+
+/** The cost of cutting y [N, H, W, 3] out of an image where each value blends four pixels, no more. */
+export function samplingCost(y: Tensor): Cost {
+  const total = pixels(y);
+  // Three values of four multiply-adds each, then mean and scale.
+  return { flop: total * 3 * (4 * 2 + 2), read: total * 4 * 3, written: byteLength(y.shape) };
 }

@@ -1,6 +1,6 @@
 import { kernel } from '../gpu/pipeline.ts';
 import { type Scope, type Step, step } from '../gpu/plan.ts';
-import { binding, pixels, type Tensor } from '../gpu/tensor.ts';
+import { binding, byteLength, pixels, type Tensor } from '../gpu/tensor.ts';
 
 const ROWS = kernel(import.meta.url, 'rows', ['storage', 'storage', 'uniform']);
 
@@ -19,5 +19,11 @@ export function rows(
     constants: { SOFTMAX: kind === 'softmax' },
     bindings: [binding(x), binding(y), new Int32Array([x.shape[3], x.stride])],
     workgroups: [pixels(x), 1, 1],
+    // x − top, exp, sum, · scale; or x², sum, · scale.
+    cost: {
+      flop: pixels(x) * x.shape[3] * (kind === 'softmax' ? 4 : 3),
+      read: byteLength(x.shape),
+      written: byteLength(y.shape),
+    },
   });
 }

@@ -58,5 +58,10 @@ export function search(scope: Scope, args: SearchArgs): Promise<Step> {
       new Int32Array([count, dimensions / 4, k, blocks, probeCount]),
     ],
     workgroups: [blocks, Math.ceil(probeCount / tile.probes), 1],
+    cost: {
+      flop: 2 * probeCount * count * dimensions,
+      read: count * dimensions * (format === 'f16' ? 2 : 4) + probeCount * dimensions * 4,
+      written: probeCount * blocks * k * 8,
+    },
   });
 }

@@ -2,7 +2,7 @@ import { kernel } from '../gpu/pipeline.ts';
 import { type Scope, type Step, step } from '../gpu/plan.ts';
 import { binding, pixels, type Tensor } from '../gpu/tensor.ts';
 import { gridOf } from './grid.ts';
-import type { GpuImage, Normalise } from './resize.ts';
+import { type GpuImage, type Normalise, samplingCost } from './resize.ts';
 
 /** Floats per map, see warp.wgsl: ox oy ux uy vx vy 0 0. */
 export const MAP_FLOATS = 8;
@@ -33,5 +33,6 @@ export function warp(scope: Scope, args: WarpArgs): Promise<Step> {
     constants: { BGR: args.order === 'BGR' },
     bindings: [{ buffer: image.buffer }, args.maps, binding(y), new Int32Array(values)],
     workgroups: gridOf(total, 64),
+    cost: samplingCost(y),
   });
 }

@@ -2,7 +2,9 @@ import type { Embedder, Engine, SearchIndex } from '../../src/engine/engine.ts';
 import type { Face } from '../../src/engine/face.ts';
 import { encodePng } from '../../src/engine/image/encode.ts';
 import type { Image } from '../../src/engine/image/image.ts';
+import { currentModel } from '../../src/engine/weights/revision.ts';
 import { FacegraphError } from '../../src/errors.ts';
+import { exampleProfile } from '../support/exampleProfile.ts';
 
 /**
  * A double of the engine for tests of the API alone: a face is a coloured tile of 64×64 pixels on
@@ -57,6 +59,7 @@ export function fakeEngine(): FakeEngine {
       return faces(image);
     },
     async embedder(model) {
+      currentModel(model);
       if (model === 'senet50-vggface2')
         throw new FacegraphError('ModelUnavailable', `${model} has no weights here`);
       const embedder = EMBEDDERS.find((candidate) => candidate.model === model);
@@ -64,6 +67,7 @@ export function fakeEngine(): FakeEngine {
       return embedder;
     },
     index: scalarIndex,
+    profile: async ({ model, batch }) => exampleProfile({ model, batch }),
     close: async () => undefined,
   };
   return engine;

@@ -1,6 +1,7 @@
 import type { Embedder, Engine, SearchIndex } from '../../src/engine/engine.ts';
 import type { Face } from '../../src/engine/face.ts';
 import type { Image } from '../../src/engine/image/image.ts';
+import { exampleProfile } from './exampleProfile.ts';
 
 /**
  * A TEST DOUBLE of the engine, for tests of what is decided with its answers. Its "photographs"
@@ -43,6 +44,7 @@ export function doubleEngine(): Engine & { readonly openIndexes: number } {
       openIndexes++;
       return scalarIndex(dimensions, () => openIndexes--);
     },
+    profile: async () => exampleProfile(),
     close: async () => {},
   };
 }

@@ -1,4 +1,5 @@
 import { seededRandom } from '../../src/faces/statistics/seededRandom.ts';
+import type { Array4 } from '../../src/kernels/reference.ts';
 
 /** Deterministic values in [−1, 1). */
 export function uniform(seed: number): () => number {
@@ -9,4 +10,10 @@ export function uniform(seed: number): () => number {
 export function randomArray(seed: number, length: number): Float32Array {
   const next = uniform(seed);
   return Float32Array.from({ length }, next);
+}
+
+/** Random values of a shape. */
+export function randomTensor(seed: number, shape: Array4['shape']): Array4 {
+  const length = shape.reduce((a, b) => a * b, 1);
+  return { shape, data: randomArray(seed, length) };
 }

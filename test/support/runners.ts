@@ -1,12 +1,12 @@
-import type { Network, Shape } from '../../src/engine/network.ts';
+import type { Network } from '../../src/engine/network.ts';
 import { layOutNetwork, planNetwork } from '../../src/engine/networkPlan.ts';
 import { toOnnx } from '../../src/engine/onnx.ts';
+import { runOnnx } from '../../src/engine/onnxruntime.ts';
 import { type Parameter, uploadWeights } from '../../src/engine/weightBuffer.ts';
 import { closeScope, storage } from '../../src/gpu/plan.ts';
 import { upload } from '../../src/gpu/tensor.ts';
 import type { Array4 } from '../../src/kernels/reference.ts';
 import { poison, run, testScope } from './gpu.ts';
-import { runOnnx } from './ort.ts';
 
 /** Runs a network once and returns the tensors it names as outputs. */
 export type Runner = (
@@ -16,12 +16,9 @@ export type Runner = (
 ) => Promise<Map<string, Array4>>;
 
 /** onnxruntime's CPU provider on our ONNX export. */
-export const onOnnxruntime: Runner = async (network, tensors, { shape, data }) => {
-  const model = toOnnx(network, tensors, { input: [shape[0], shape[1], shape[2]] });
-  const results = await runOnnx(model, data, shape);
-  return new Map(
-    [...results].map(([name, y]) => [name, { shape: y.shape as unknown as Shape, data: y.data }]),
-  );
+export const onOnnxruntime: Runner = async (network, tensors, x) => {
+  const input = [x.shape[0], x.shape[1], x.shape[2]] as const;
+  return (await runOnnx(toOnnx(network, tensors, { input }), x))!;
 };
 
 /** Our plan on the GPU, over an arena full of NaN. */

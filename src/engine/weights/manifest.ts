@@ -46,8 +46,10 @@ const Card = z.strictObject({
   accuracy: z.array(z.strictObject({ what: z.string(), figure: z.string(), source: z.url() })),
 });
 
-const ManifestSchema = z.strictObject({
+const Fields = z.strictObject({
   name: z.string(),
+  /** Raised when input or crop change, with a migration that renames what is stored (revision.ts). */
+  revision: z.int().min(1).default(1),
   kind: z.enum(['detector', 'embedder', 'classifier']),
   network: z.enum(NETWORK_NAMES),
   /** Preprocessing: x' = (x − mean) · scale, channels and means in `order`. 0 × 0: any size. */
@@ -59,9 +61,26 @@ const ManifestSchema = z.strictObject({
     scale: z.number(),
   }),
   /** How a face's box becomes the crop; `margin` of its longer side is added on each side. */
-  crop: z.strictObject({ margin: z.number(), square: z.boolean(), align: z.boolean() }),
+  crop: z.strictObject({
+    margin: z.number(),
+    square: z.boolean(),
+    align: z.boolean(),
+    /** Also embed the mirrored crop, and take the mean of both. */
+    mirror: z.boolean().default(false),
+  }),
   /** Cosine distance at or under which two faces match. */
   threshold: z.number().optional(),
+  /** Cosine distances at false match rates measured on a public data set, by ascending rate. */
+  operatingPoints: z
+    .array(
+      z.strictObject({
+        fmr: z.number().positive(),
+        threshold: z.number(),
+        /** Impostor pairs that say so. */
+        pairs: z.number().int().positive(),
+      }),
+    )
+    .optional(),
   /** Length of an embedding. */
   dimensions: z.number().int().optional(),
   /** Outputs of the classifier, and the file in `weights/` with their names. */
@@ -71,6 +90,22 @@ const ManifestSchema = z.strictObject({
   artifacts: z.array(Artifact).min(1),
   licence: z.strictObject({ name: z.string(), url: z.url(), attribution: z.string() }),
   card: Card,
+});
+
+/** The false match rate that a model's own threshold stands for, where it has been measured. */
+export const CARD_FMR = 1e-3;
+
+const ManifestSchema = Fields.superRefine(({ threshold, operatingPoints: points }, context) => {
+  if (!points) return;
+  const wrong = (message: string) =>
+    context.addIssue({ code: 'custom', path: ['operatingPoints'], message });
+  for (const [i, { fmr, threshold: at, pairs }] of points.entries()) {
+    if (pairs < 3 / fmr) wrong(`${pairs} pairs say nothing of a rate of ${fmr}`);
+    if (i > 0 && !(fmr > points[i - 1].fmr && at > points[i - 1].threshold))
+      wrong('they are not ascending');
+  }
+  if (points.find(({ fmr }) => fmr === CARD_FMR)?.threshold !== threshold)
+    wrong(`the threshold is not that of ${CARD_FMR}`);
 });
 
 export type ImporterName = z.infer<typeof ImporterName>;

@@ -3,6 +3,7 @@ import { create } from 'tar';
 import type { z } from 'zod';
 import { toHalf } from '../../engine/half.ts';
 import { readRecord } from '../../engine/weights/record.ts';
+import { modelOf } from '../../engine/weights/revision.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Face, Gallery, Prisma } from '../../generated/prisma/client.ts';
 import type { Service } from '../gallery/galleries.ts';
@@ -98,10 +99,12 @@ async function write(
   for await (const page of unassignedPages(tx, id)) await writeFaces(page);
   const images = withImages ? await writeImages(tx, id, spool) : [];
   counts.images = images.length;
+  const { model, revision } = modelOf(gallery.model);
+  const { name } = model;
   const manifest: Manifest = {
     format: 'facegraph-gallery',
     version: 1,
-    model: { name: gallery.model, dimensions, weights: readRecord(gallery.model)?.files ?? {} },
+    model: { name, revision, dimensions, weights: readRecord(name)?.files ?? {} },
     gallery: fieldsOf(GalleryFields, gallery),
     counts,
   };

@@ -76,6 +76,8 @@ export const Manifest = z.strictObject({
   version: z.literal(1),
   model: z.strictObject({
     name: z.string().max(100),
+    /** Which way of cutting faces for the model; 1 in bundles of before there were any. */
+    revision: z.int().min(1).default(1),
     /** Length of an embedding; 0 when there is no face. */
     dimensions: z.int().min(0).max(65_536),
     /** sha256 of the files that the weights were published as; empty when not known. */

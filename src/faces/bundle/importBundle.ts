@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { v7 as uuid } from 'uuid';
 import { readRecord } from '../../engine/weights/record.ts';
+import { type ModelId, modelId } from '../../engine/weights/revision.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Gallery, Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
@@ -62,14 +63,15 @@ export async function importBundle(
     const { manifest, images } = await unpack(source, spool);
     if (images.length > 0 && !manifest.gallery.keepImages)
       throw invalid('it has photographs of a gallery that keeps none');
-    const wanted = model === manifest.model.name ? undefined : model;
-    await checkModel(service, manifest, wanted);
+    const own = idOfModel(manifest);
+    const wanted = model === own ? undefined : model;
+    await checkModel(service, manifest, own, wanted);
     const idOf = newIds ? () => uuid() : (id: string) => id;
     const data = {
       ...manifest.gallery,
       id: idOf(manifest.gallery.id),
       name: named(name ?? manifest.gallery.name),
-      model: manifest.model.name,
+      model: own,
     };
     await checkFree(service, data);
     let jobId: string | null = null;
@@ -92,18 +94,26 @@ export async function importBundle(
   }
 }
 
+function idOfModel({ model: { name, revision } }: Manifest): ModelId {
+  try {
+    return modelId(name, revision);
+  } catch {
+    throw new FacegraphError('ModelMismatch', `the bundle is by ${name}, not known here`);
+  }
+}
+
 async function checkModel(
   { engine }: Service,
   { model }: Manifest,
-  wanted: string | undefined,
+  own: ModelId,
+  wanted: ModelId | undefined,
 ): Promise<void> {
   if (wanted !== undefined) await engine.embedder(wanted);
-  const embedder = await engine.embedder(model.name).catch((error) => {
-    if (!(error instanceof FacegraphError)) throw error;
-    if (error.code === 'InvalidInput')
-      throw new FacegraphError('ModelMismatch', `the bundle is by ${model.name}, not known here`);
-    // The gallery can wait for its new model without the weights of the old one.
-    if (error.code !== 'ModelUnavailable' || wanted === undefined) throw error;
+  const embedder = await engine.embedder(own).catch((error) => {
+    // The gallery can wait for its new model without the old one.
+    const passing = ['ModelUnavailable', 'ModelMismatch'];
+    if (wanted === undefined || !(error instanceof FacegraphError)) throw error;
+    if (!passing.includes(error.code)) throw error;
   });
   if (embedder && model.dimensions !== embedder.dimensions && model.dimensions !== 0)
     throw new FacegraphError(

@@ -19,6 +19,8 @@ export interface Curve {
   readonly points: readonly (readonly [x: number, y: number])[];
   /** A line to compare with rather than a result. */
   readonly reference?: boolean;
+  /** Measurements that have no order: dots instead of a line. */
+  readonly dots?: boolean;
 }
 
 /** A line chart. */
@@ -63,9 +65,10 @@ export function linePlot({ x, y, curves }: LinePlot): Html {
         type: 'line',
         silent: true,
         name: curve.name,
-        symbol: curve.points.length === 1 ? 'circle' : 'none',
+        symbol: curve.points.length === 1 || curve.dots ? 'circle' : 'none',
+        symbolSize: curve.dots ? 6 : undefined,
         data: curve.points.filter(visible),
-        lineStyle: style,
+        lineStyle: curve.dots ? { ...style, width: 0 } : style,
         itemStyle: { color: style.color },
       };
     }),

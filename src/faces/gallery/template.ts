@@ -1,4 +1,4 @@
-import { manifest } from '../../engine/weights/manifest.ts';
+import { modelOf } from '../../engine/weights/revision.ts';
 import { type Gallery, Prisma } from '../../generated/prisma/client.ts';
 import { cosineDistance } from '../distance.ts';
 import { fromBytes, toBytes } from './vector.ts';
@@ -34,7 +34,7 @@ export function mean(embeddings: readonly Float32Array[]): Float32Array {
  * does not change with the gallery's threshold.
  */
 export function outlierThreshold({ model }: Pick<Gallery, 'model'>): number {
-  return manifest(model).threshold!;
+  return modelOf(model).model.threshold!;
 }
 
 /** Writes the template of an identity anew, out of its embeddings by the gallery's model. */
@@ -64,7 +64,7 @@ export async function refreshTemplates(
   model: string,
 ): Promise<void> {
   await tx.identity.updateMany({ where: { galleryId }, data: { template: null } });
-  const threshold = manifest(model).threshold!;
+  const threshold = outlierThreshold({ model });
   for (let after = ''; ; ) {
     const people = await tx.identity.findMany({
       where: { galleryId, id: { gt: after }, faces: { some: {} } },
