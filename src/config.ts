@@ -97,7 +97,7 @@ const SETTINGS = {
     schema: z.string(),
     expected: 'a directory',
     default: cacheDir,
-    meaning: 'Directory of model weights.',
+    meaning: 'Directory of model weights, and of what evaluations computed.',
   }),
   FACEGRAPH_DEBUG: setting({
     schema: z.string().optional(),

@@ -71,6 +71,9 @@ describe('a pairs file', () => {
       ['A_0002', 'x/A/A_0002.png'],
       ['B_0001', 'x/B/B_0001.jpeg'],
     ]);
+    expect(refusal(() => locatePictures(pairs, [...paths, 'y/A_0001.jpg']))).toMatch(
+      /x\/A\/A_0001.jpg and y\/A_0001.jpg/,
+    );
     expect(refusal(() => locatePictures(pairs, paths.slice(0, 1)))).toMatch(
       /2 of 3 .* first is A_0002/,
     );

@@ -60,6 +60,7 @@ function reader(mask: number, lost: (red: number) => boolean = () => false): Rea
   };
   return {
     model: 'facenet-vggface2',
+    detection: {},
     fingerprints: { detection: 'd', embedding: 'e' },
     detect: () => Promise.reject(new Error('nobody asks')),
     async embed({ image }) {

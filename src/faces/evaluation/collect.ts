@@ -1,6 +1,7 @@
-import type { Engine } from '../../engine/engine.ts';
-import { manifest } from '../../engine/weights/manifest.ts';
+import type { DetectOptions, Engine } from '../../engine/engine.ts';
+import { type Manifest, manifest } from '../../engine/weights/manifest.ts';
 import type { Source } from './detections.ts';
+import type { Reader } from './reader.ts';
 import { type Progress, readFiles, type UnreadableFile } from './readFiles.ts';
 
 /** What was found in all files that could be read. */
@@ -11,10 +12,10 @@ export interface Collected<Found> {
   readonly speed: Speed;
 }
 
-/** How fast the images were worked on that the cache did not know. */
+/** How fast the images were worked on of which the cache knew nothing. */
 export interface Speed {
   readonly images: number;
-  /** Null when the cache knew all of them. */
+  /** Null without any. */
   readonly imagesPerSecond: number | null;
 }
 
@@ -22,7 +23,10 @@ export interface Speed {
 export interface About {
   readonly date: string;
   readonly model: string;
-  readonly crop: { readonly margin: number; readonly square: boolean; readonly align: boolean };
+  /** How faces were cut out for the model; null for a detector. */
+  readonly crop: Manifest['crop'] | null;
+  /** What was asked of the detector; nothing: its defaults. */
+  readonly detection: DetectOptions;
   readonly adapter: string;
   /** Sha256 of everything that makes the answers: weights, crop, parameters. */
   readonly fingerprint: string;
@@ -50,14 +54,23 @@ export async function collect<Found extends { readonly computed: boolean }>(
   return { found, unreadable, speed: { images, imagesPerSecond } };
 }
 
-/**
- * What figures got now hold for.
- * @param fingerprint of all that computed them.
- */
+/** What figures got by a reader hold for. */
+export function aboutReader(engine: Engine, { model, detection, fingerprints }: Reader): About {
+  return aboutRun(engine, { model, detection, fingerprint: fingerprints.embedding });
+}
+
+/** What figures got now hold for. */
 export function aboutRun(
   { adapter }: Engine,
-  { model, fingerprint }: { readonly model: string; readonly fingerprint: string },
+  how: Pick<About, 'model' | 'detection' | 'fingerprint'>,
 ): About {
-  const date = new Date().toISOString();
-  return { date, model, crop: manifest(model).crop, adapter: adapter.description, fingerprint };
+  const { kind, crop } = manifest(how.model);
+  return {
+    date: new Date().toISOString(),
+    model: how.model,
+    crop: kind === 'detector' ? null : crop,
+    detection: how.detection,
+    adapter: adapter.description,
+    fingerprint: how.fingerprint,
+  };
 }

@@ -27,7 +27,8 @@ export interface Marked {
 export interface SizeRecall {
   /** Geometric mean of the sides of the marked box in pixels: from `min` up to below `max`. */
   readonly min: number;
-  readonly max: number;
+  /** Null: any size from `min` on. */
+  readonly max: number | null;
   readonly faces: number;
   readonly recall: Figure;
 }
@@ -49,7 +50,7 @@ export interface PrecisionRecall {
 /** What a found box must share with a marked one, as intersection over union. */
 export const MIN_IOU = 0.5;
 
-const SIZES = [0, 20, 40, 80, 160, Infinity];
+const SIZES = [0, 20, 40, 80, 160, null] as const;
 
 /**
  * Judges the faces found in an image, best first: each counts for the marked face it shares most with,
@@ -77,7 +78,7 @@ export function judge(
 
 /** The figures of all images; intervals by bootstrap over images. */
 export function detectionFigures(images: readonly JudgedImage[]): DetectionFigures {
-  const bins = SIZES.slice(1).map((max, i) => ({ min: SIZES[i], max }));
+  const bins = SIZES.slice(1).map((max, i) => ({ min: SIZES[i] ?? 0, max }));
   const statistics = (drawn: Uint32Array) => {
     const all = images.flatMap((image, i) => new Array<JudgedImage>(drawn[i]).fill(image));
     const found = all.flatMap((image) => image.found);
@@ -132,7 +133,8 @@ export function averagePrecision(curve: readonly PrecisionRecall[]): number {
     best = Math.max(best, curve[i].precision);
     area += best * (curve[i].recall - (curve[i - 1]?.recall ?? 0));
   }
-  return area;
+  // Sums of shares may exceed the whole by a rounding error.
+  return Math.min(1, area);
 }
 
 /** False positives per image without faces; the interval by bootstrap over images. */
@@ -148,9 +150,9 @@ function recallOf(marked: readonly Marked[]): number {
   return marked.filter(({ recalled }) => recalled).length / marked.length;
 }
 
-function within({ min, max }: { readonly min: number; readonly max: number }) {
+function within({ min, max }: Pick<SizeRecall, 'min' | 'max'>) {
   return ({ box: [, , width, height] }: Marked) => {
     const size = Math.sqrt(width * height);
-    return size >= min && size < max;
+    return size >= min && size < (max ?? Infinity);
   };
 }

@@ -11,7 +11,7 @@ export function detectionRows({ figures, dataset, failures, speed }: DetectionRe
     ['recall', `${percentFigure(figures.recall)} of ${dataset.faces} faces`],
     ...figures.recallBySize.map(
       ({ min, max, faces, recall }): Row => [
-        max === Infinity ? `recall from ${min} pixels` : `recall ${min} to ${max} pixels`,
+        max === null ? `recall from ${min} pixels` : `recall ${min} to ${max} pixels`,
         `${percentFigure(recall)} of ${faces} faces`,
       ],
     ),

@@ -20,7 +20,7 @@ export interface Detected {
   readonly width: number;
   readonly height: number;
   readonly faces: readonly Face[];
-  /** False when the cache knew everything. */
+  /** Whether nothing of it was known to the cache. */
   readonly computed: boolean;
 }
 

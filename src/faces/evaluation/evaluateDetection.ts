@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DetectOptions, Engine } from '../../engine/engine.ts';
 import { FacegraphError } from '../../errors.ts';
@@ -67,10 +68,9 @@ export async function evaluateDetection(
   const fingerprint = detectionFingerprint(detect);
   const work = keptDetection(engine, openStore(evaluationDir()), { detect, fingerprint });
   const boxes = new Map([...marked].map(([name, own]) => [join(directory, name), own]));
+  await assertThere([...boxes.keys()]);
   for (const path of withoutFaces) boxes.set(path, []);
   const { found, unreadable, speed } = await collect([...boxes.keys()], work, progress);
-  const absent = unreadable.find(({ error }) => error.code === 'InvalidInput');
-  if (absent) throw new FacegraphError('InvalidInput', `${absent.path}: ${absent.error.message}`);
   const judged = [...found].map(([path, { faces }]) => judge(path, faces, boxes.get(path)!));
   const empty = new Set(withoutFaces);
   const images = judged.filter(({ path }) => !empty.has(path));
@@ -78,7 +78,7 @@ export async function evaluateDetection(
   const counts = others.map((image) => image.found.length);
   const result: DetectionResult = {
     evaluation: 'detection',
-    about: aboutRun(engine, { model: 'mtcnn', fingerprint }),
+    about: aboutRun(engine, { model: 'mtcnn', detection: detect, fingerprint }),
     dataset: {
       images: images.length,
       faces: images.reduce((sum, image) => sum + image.marked.length, 0),
@@ -94,4 +94,12 @@ export async function evaluateDetection(
     },
   };
   return { result, images, empty: others };
+}
+
+// Before hours of work, not after.
+async function assertThere(paths: readonly string[]): Promise<void> {
+  for (const path of paths)
+    await access(path).catch(() => {
+      throw new FacegraphError('InvalidInput', `${path}, whose faces are marked, is not there`);
+    });
 }

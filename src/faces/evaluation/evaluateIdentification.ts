@@ -1,5 +1,5 @@
 import type { Engine } from '../../engine/engine.ts';
-import { type About, aboutRun, type Collected, collect, type Speed } from './collect.ts';
+import { type About, aboutReader, type Collected, collect, type Speed } from './collect.ts';
 import {
   type IdentificationFigures,
   identificationFigures,
@@ -62,10 +62,7 @@ export async function evaluateIdentification(
   const searches = searchOpenSet(open, (path) => faceOf(path)?.embedding);
   const result: IdentificationResult = {
     evaluation: 'identification',
-    about: aboutRun(engine, {
-      model: reader.model,
-      fingerprint: reader.fingerprints.embedding,
-    }),
+    about: aboutReader(engine, reader),
     dataset: { images: paths.length, seed, ...countsOf(open) },
     failures: {
       withoutFace: [...found].filter(([, { faces }]) => faces.length === 0).map(([path]) => path),

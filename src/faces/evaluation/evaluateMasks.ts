@@ -1,7 +1,7 @@
 import type { Engine } from '../../engine/engine.ts';
 import { FacegraphError } from '../../errors.ts';
 import { identityOf } from '../folder/known.ts';
-import { type About, aboutRun, collect, type Speed } from './collect.ts';
+import { type About, aboutReader, collect, type Speed } from './collect.ts';
 import type { MaskProbe, MaskSubject } from './maskComparisons.ts';
 import { embedMasked, type MaskChoice, type MaskedView } from './maskedSource.ts';
 import { type MaskFigures, maskFigures } from './maskFigures.ts';
@@ -74,10 +74,7 @@ export async function evaluateMasks(
   const views = [...found];
   const result: MasksResult = {
     evaluation: 'masks',
-    about: aboutRun(engine, {
-      model: reader.model,
-      fingerprint: reader.fingerprints.embedding,
-    }),
+    about: aboutReader(engine, reader),
     masks: { kind: choice.wish.kind, coverage: choice.wish.coverage, seed: choice.seed },
     dataset: {
       images: found.size,

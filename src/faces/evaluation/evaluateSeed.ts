@@ -6,7 +6,7 @@ import { cosineDistance } from '../distance.ts';
 import { identityOf } from '../folder/known.ts';
 import { readPhotograph } from '../folder/photographs.ts';
 import type { EmbeddedFace } from '../search/embedFaces.ts';
-import { aboutRun, collect } from './collect.ts';
+import { aboutReader, collect } from './collect.ts';
 import type { Embedded, Reader } from './reader.ts';
 import type { Progress } from './readFiles.ts';
 import { SEED_CASES, SEED_CLASSIFIER, SEED_NAMED, SEED_THRESHOLDS } from './seedCases.ts';
@@ -66,10 +66,7 @@ export async function evaluateSeed(
   return {
     result: {
       evaluation: 'seed',
-      about: aboutRun(engine, {
-        model: reader.model,
-        fingerprint: reader.fingerprints.embedding,
-      }),
+      about: aboutReader(engine, reader),
       detection: [...found].map(([path, { faces }]) => ({
         image: basename(path),
         faces: faces.length,

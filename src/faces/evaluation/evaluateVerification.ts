@@ -1,5 +1,5 @@
 import type { Engine } from '../../engine/engine.ts';
-import { type About, aboutRun, type Collected, collect, type Speed } from './collect.ts';
+import { type About, aboutReader, type Collected, collect, type Speed } from './collect.ts';
 import { centralFace } from './mainFace.ts';
 import { locatePictures, type PairList } from './pairs.ts';
 import type { Embedded, Reader } from './reader.ts';
@@ -68,10 +68,7 @@ export async function evaluateVerification(
   const failed = ({ distance }: ComparedPair) => distance === Infinity;
   const result: VerificationResult = {
     evaluation: 'verification',
-    about: aboutRun(engine, {
-      model: reader.model,
-      fingerprint: reader.fingerprints.embedding,
-    }),
+    about: aboutReader(engine, reader),
     dataset: {
       images: files.size,
       people: new Set(pairs.flatMap(({ identities }) => identities)).size,

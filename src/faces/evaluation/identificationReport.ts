@@ -7,7 +7,7 @@ import { identificationRows } from './identificationRows.ts';
 import { centralFace } from './mainFace.ts';
 import { portrait } from './portrait.ts';
 import { charts, page, paragraph, pictures, section, table } from './report.ts';
-import { scoreHistogram } from './verificationCharts.ts';
+import { rateAxis, scoreHistogram } from './verificationCharts.ts';
 import { aboutRows, type Row } from './wording.ts';
 
 /** Searches of each kind that are shown. */
@@ -48,11 +48,7 @@ function identificationCharts({ result, searches }: Identified) {
   const scores = scoresOf(openSetOutcomes(searches));
   const { cumulativeMatch } = result.figures;
   const curve = errorCurve(scores, CURVE_POINTS);
-  const log = {
-    min: 10 ** Math.floor(Math.log10(100 / scores.impostor.length)),
-    max: 100,
-    log: true,
-  };
+  const log = rateAxis(scores.impostor.length);
   // The curve ends where everybody is within the threshold.
   const last = curve.at(-1);
   const openSet = linePlot({

@@ -48,13 +48,17 @@ export function parsePairs(text: string): PairList {
 
 /**
  * The files of all pictures of a test, by stem.
- * @throws FacegraphError `InvalidInput` when pictures are missing.
+ * @throws FacegraphError `InvalidInput` when pictures are missing, or there twice.
  */
 export function locatePictures(
   pairs: readonly Pair[],
   paths: readonly string[],
 ): Map<string, string> {
-  const known = new Map(paths.map((path) => [parse(path).name, path]));
+  const known = new Map<string, string[]>();
+  for (const path of paths) {
+    const { name } = parse(path);
+    known.set(name, [...(known.get(name) ?? []), path]);
+  }
   const wanted = [...new Set(pairs.flatMap(({ pictures }) => pictures))];
   const missing = wanted.filter((picture) => !known.has(picture));
   if (missing.length > 0)
@@ -62,7 +66,10 @@ export function locatePictures(
       'InvalidInput',
       `${missing.length} of ${wanted.length} pictures of the pairs are not among the images, the first is ${missing[0]}`,
     );
-  return new Map(wanted.map((picture) => [picture, known.get(picture)!]));
+  const twice = wanted.map((picture) => known.get(picture)!).find((same) => same.length > 1);
+  if (twice)
+    throw new FacegraphError('InvalidInput', `${twice.join(' and ')} are one picture of the pairs`);
+  return new Map(wanted.map((picture) => [picture, known.get(picture)![0]]));
 }
 
 function pairOf(fields: readonly string[], genuine: boolean, line: number): Omit<Pair, 'fold'> {

@@ -16,6 +16,8 @@ export interface Embedded extends Omit<Detected, 'faces'> {
  */
 export interface Reader {
   readonly model: string;
+  /** What is asked of the detector; nothing: its defaults. */
+  readonly detection: DetectOptions;
   readonly fingerprints: Fingerprints;
   /** @throws FacegraphError of the image, of the engine. */
   detect(source: Source): Promise<Detected>;
@@ -54,6 +56,7 @@ export function createReader(
 
   return {
     model,
+    detection: detect,
     fingerprints,
     detect: detected,
     async embed({ key, image }) {
@@ -65,10 +68,10 @@ export function createReader(
       const kept = rows(await store.get(embedding, key), faces.length, embedder.dimensions);
       const joined = (embeddings: readonly Float32Array[]) =>
         faces.map((face, i) => ({ face, embedding: embeddings[i] }));
-      if (kept) return { ...found, faces: joined(kept) };
+      if (kept) return { ...found, faces: joined(kept), computed: false };
       const embeddings = await embedder.embed(await once(), faces);
       await store.put(embedding, key, bytesOf(embeddings));
-      return { ...found, faces: joined(embeddings), computed: true };
+      return { ...found, faces: joined(embeddings) };
     },
   };
 }

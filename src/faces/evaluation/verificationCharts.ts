@@ -10,9 +10,8 @@ export function verificationCharts(scores: Scores, threshold: number) {
     ({ fmr, fnmr }) => [100 * fmr, 100 * fnmr] as const,
   );
   const per = { min: 0, max: 100 };
-  // One comparison of the more numerous kind is the lowest rate there is to see.
   const most = Math.max(scores.genuine.length, scores.impostor.length);
-  const log = { min: 10 ** Math.floor(Math.log10(100 / most)), max: 100, log: true };
+  const log = rateAxis(most);
   const roc = linePlot({
     x: { label: 'false match rate (%)', ...per },
     y: { label: 'true match rate (%)', ...per },
@@ -68,7 +67,7 @@ export function scoreHistogram(scores: Scores, marks: Histogram['marks']): Html 
     x: {
       label: 'cosine distance',
       min: 0,
-      max: Math.max(1, Math.ceil(5 * Math.max(...finite)) / 5),
+      max: Math.max(1, Math.ceil(2 * Math.max(...finite)) / 2),
     },
     bins: 60,
     kinds: [
@@ -77,4 +76,10 @@ export function scoreHistogram(scores: Scores, marks: Histogram['marks']): Html 
     ],
     marks,
   });
+}
+
+/** A logarithmic axis of a rate in per cent, on which one of so many comparisons can be seen. */
+export function rateAxis(comparisons: number) {
+  const lowest = 10 ** Math.floor(Math.log10(100 / comparisons));
+  return { min: Math.min(10, lowest), max: 100, log: true };
 }

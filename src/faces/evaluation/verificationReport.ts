@@ -31,7 +31,7 @@ export async function verificationReport(
       'Figures',
       table({ head: ['figure', 'value'], rows: verificationRows(result) }),
       paragraph(
-        `In brackets 95 % intervals by bootstrap over identities. Each fold is judged at the threshold that is best for all others. ${folds} A pair with an image without a face counts as not matching. A false accept rate p is claimed only with 3/p impostor pairs.`,
+        `In brackets 95 % intervals by bootstrap over identities; an interval of one point says only that no mistake was made, which n pairs cannot tell from a rate of 3/n. Each fold is judged at the threshold that is best for all others. ${folds} A pair with an image without a face counts as not matching. A false accept rate p is claimed only with 3/p impostor pairs.`,
       ),
     ),
     section(

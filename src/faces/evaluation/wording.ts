@@ -16,11 +16,11 @@ export function percentFigure({ value, interval: [low, high] }: Figure): string 
 }
 
 /** What the figures hold for. */
-export function aboutRows({ date, model, crop, adapter, fingerprint }: About): Row[] {
-  const { margin, square, align } = crop;
-  const cut = `margin ${margin}${square ? ', square' : ''}${align ? ', aligned' : ''}`;
+export function aboutRows({ date, model, crop, detection, adapter, fingerprint }: About): Row[] {
   return [
-    ['model', `${model} (crop: ${cut})`],
+    ['model', model],
+    ...(crop ? [['crop', settings(crop)] as const] : []),
+    ['detection', settings(detection) || 'by the detector’s defaults'],
     ['adapter', adapter],
     ['date', `${date.slice(0, 16).replace('T', ' ')} UTC`],
     ['fingerprint', fingerprint.slice(0, 16)],
@@ -31,7 +31,13 @@ export function aboutRows({ date, model, crop, adapter, fingerprint }: About): R
 export function speedRow({ images, imagesPerSecond }: Speed): Row {
   const value =
     imagesPerSecond === null
-      ? 'not measured: all images were in the cache'
-      : `${imagesPerSecond.toFixed(2)} (${images} images, the others were in the cache)`;
+      ? 'not measured: the cache knew something of every image'
+      : `${imagesPerSecond.toFixed(2)} over the ${images} images that the cache did not know`;
   return ['images per second', value];
+}
+
+function settings(values: object): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');
 }
