@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { registerEvalCalibration } from './evalCalibration.ts';
 import { registerEvalDetection } from './evalDetection.ts';
 import { registerEvalIdentification } from './evalIdentification.ts';
+import { registerEvalMasks } from './evalMasks.ts';
+import { registerEvalSeed } from './evalSeed.ts';
 import { registerEvalVerification } from './evalVerification.ts';
 
 /** Adds the verbs `eval …`. */
@@ -14,6 +16,8 @@ export function registerEval(program: Command): void {
     registerEvalIdentification,
     registerEvalDetection,
     registerEvalCalibration,
+    registerEvalMasks,
+    registerEvalSeed,
   ])
     register(group);
 }
