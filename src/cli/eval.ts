@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { registerEvalCalibration } from './evalCalibration.ts';
 import { registerEvalDetection } from './evalDetection.ts';
 import { registerEvalIdentification } from './evalIdentification.ts';
+import { registerEvalMasks } from './evalMasks.ts';
 import { registerEvalQuality } from './evalQuality.ts';
+import { registerEvalSeed } from './evalSeed.ts';
 import { registerEvalVerification } from './evalVerification.ts';
 
 /** Adds the verbs `eval …`. */
@@ -16,6 +18,8 @@ export function registerEval(program: Command): void {
     registerEvalDetection,
     registerEvalQuality,
     registerEvalCalibration,
+    registerEvalMasks,
+    registerEvalSeed,
   ])
     register(group);
 }

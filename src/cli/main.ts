@@ -9,6 +9,7 @@ import { registerEval } from './eval.ts';
 import { report } from './failure.ts';
 import { registerGallery } from './gallery.ts';
 import { registerIdentify } from './identify.ts';
+import { registerMask } from './mask.ts';
 import { registerProfile } from './profile.ts';
 import { registerServe } from './serve.ts';
 import { registerVerify } from './verify.ts';
@@ -32,6 +33,7 @@ for (const register of [
   registerVerify,
   registerIdentify,
   registerClassify,
+  registerMask,
   registerEval,
   registerGallery,
   registerCalibrate,

@@ -65,6 +65,15 @@ export function thresholdOption(command: Command): Command {
   );
 }
 
+/** Adds --seed. */
+export function seedOption(command: Command): Command {
+  return command.addOption(
+    new Option('--seed <n>', 'chooses what is left to chance, the same way each time')
+      .argParser(integer(0, 2 ** 31))
+      .default(1),
+  );
+}
+
 /** Adds --top. */
 export function topOption(command: Command, what: string): Command {
   return command.addOption(

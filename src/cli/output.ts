@@ -35,7 +35,7 @@ export function block(heading: string, rows: readonly (readonly string[])[]): st
 }
 
 /** A box for people: `277,90 48×63`. */
-export function boxText({ box: [x, y, width, height] }: Face): string {
+export function boxText({ box: [x, y, width, height] }: Pick<Face, 'box'>): string {
   return `${x},${y} ${width}×${height}`;
 }
 

@@ -14,7 +14,11 @@ const MARGIN = 0.25;
  * @throws FacegraphError as `readPhotograph`.
  */
 export async function portrait(path: string, face?: Face): Promise<Image> {
-  const image = await readPhotograph(path);
+  return portraitOf(await readPhotograph(path), face);
+}
+
+/** The same of pixels at hand. */
+export function portraitOf(image: Image, face?: Face): Image {
   const cut = face ? cropFace(image, face, MARGIN) : image;
   return resize(cut, Math.max(1, Math.round((cut.width * HEIGHT) / cut.height)), HEIGHT);
 }

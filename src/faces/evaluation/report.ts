@@ -16,7 +16,7 @@ h1 { font-size: 1.6rem; margin: 0 0 .25rem; } h2 { font-size: 1.2rem; margin: 2.
 p { max-width: 75ch; } .lead { color: #444; margin-top: 0; }
 table { border-collapse: collapse; margin: 1rem 0; } caption { text-align: left; color: #444; padding-bottom: .25rem; }
 th, td { text-align: left; padding: .25rem 1.25rem .25rem 0; border-bottom: 1px solid #ddd; vertical-align: top; overflow-wrap: anywhere; }
-td { font-variant-numeric: tabular-nums; } thead th { border-bottom: 1px solid #777; font-weight: 600; } tbody th { font-weight: 400; }
+td { font-variant-numeric: tabular-nums; } thead th { border-bottom: 1px solid #777; font-weight: 600; overflow-wrap: normal; } tbody th { font-weight: 400; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 1rem; }
 .pictures { display: grid; gap: 1rem; }
 .small { grid-template-columns: repeat(auto-fill, minmax(236px, 1fr)); } .small img { height: 112px; margin-right: 4px; }
