@@ -62,8 +62,13 @@ describe('an internal error', () => {
       .filter(({ name }) => !INFALLIBLE.includes(name))
       .map((field) => [field.name, field] as const),
   )('of %s is told to the log alone', async (_name, field) => {
-    const response = await ask(field.operation({ depth: 3 }));
-    const text = await response.text();
+    // As deep as the server lets us look: of any node there are more fields than it allows.
+    let response = await ask(field.operation({ depth: 3 }));
+    let text = await response.text();
+    if (text.includes('exceeds maximum')) {
+      response = await ask(field.operation({ depth: 2 }));
+      text = await response.text();
+    }
     const { errors } = JSON.parse(text) as { errors: { message: string; extensions: object }[] };
     expect(errors.length).toBeGreaterThan(0);
     for (const { message, extensions } of errors) {
