@@ -20,10 +20,10 @@ export interface Lever {
 }
 
 export const LEVERS: readonly Lever[] = [
-  { name: 'as shipped, without mirror image' },
+  { name: 'as shipped' },
   ...[0, 0.1, 0.3].map((margin) => ({ name: `margin ${margin}`, crop: { margin } })),
-  { name: 'aligned by the eyes', crop: { align: true } },
-  { name: 'box by the eyes only', crop: { align: true }, box: boxByEyes },
+  { name: 'not turned', crop: { align: false } },
+  { name: 'box by the eyes only', box: boxByEyes },
   { name: 'grey below 0.9', greyBelow: 0.9 },
   { name: 'grey below 0.4', greyBelow: 0.4 },
   { name: 'upper 60 % of the box', box: ({ box: [x, y, w, h] }) => [x, y, w, 0.6 * h] },
@@ -34,7 +34,7 @@ const BOX = { width: 2.21, height: 2.95, below: 0.32 };
 
 const MODEL = 'facenet-vggface2';
 
-/** The embedder on onnxruntime with each lever's crops, of each the plain one without its mirror image. */
+/** The embedder on onnxruntime with each lever's crops. */
 export async function openLevers(): Promise<{
   embed(lever: Lever): Embed;
   close(): Promise<void>;

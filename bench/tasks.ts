@@ -1,4 +1,3 @@
-import { viewsOf } from '../src/engine/align.ts';
 import { createEmbeddingNetwork } from '../src/engine/embed.ts';
 import type { Face } from '../src/engine/face.ts';
 import type { Image } from '../src/engine/image/image.ts';
@@ -78,8 +77,7 @@ export async function embedTask(gpu: Gpu, name: string, image: Image, n: number)
     ? await loadWeights(name)
     : await importFormula(name as FormulaModel, false);
   const [network] = networksOf(model.network, false);
-  const views = n * viewsOf(model.crop);
-  const shape: Shape = [views, model.input.height, model.input.width, 3];
+  const shape: Shape = [n, model.input.height, model.input.width, 3];
   const faces = Array.from({ length: n }, (_, i) => faceAt(40 + 20 * i));
   const crops = new Float32Array(shape.reduce((a, b) => a * b)).map((_, i) => Math.sin(i));
   return {
@@ -102,7 +100,7 @@ export async function embedTask(gpu: Gpu, name: string, image: Image, n: number)
       ...PROVIDERS.map((provider) => ({
         engine: peerName(provider),
         async open() {
-          const input = [views, model.input.height, model.input.width] as const;
+          const input = [n, model.input.height, model.input.width] as const;
           const { run, close } = await openPeer(provider, network, tensors, input);
           return { run: () => run(crops, shape), close };
         },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cropMap, cropMaps, mirrored, viewsOf } from '../src/engine/align.ts';
+import { cropMap } from '../src/engine/align.ts';
 import type { Face } from '../src/engine/face.ts';
 import { createImageBuffer, type ImageBuffer } from '../src/engine/imageBuffer.ts';
 import { closeScope, encode, type Scope, storage } from '../src/gpu/plan.ts';
@@ -106,14 +106,9 @@ describe('warp', () => {
   };
 
   it.each([
-    ['upright, stretched', { margin: 0.1, square: false, align: false, mirror: false }, 'RGB', 16],
-    [
-      'square, beyond the edge',
-      { margin: 0.6, square: true, align: false, mirror: false },
-      'BGR',
-      12,
-    ],
-    ['turned, growing', { margin: 0.1, square: true, align: true, mirror: false }, 'RGB', 40],
+    ['upright, stretched', { margin: 0.1, square: false, align: false }, 'RGB', 16],
+    ['square, beyond the edge', { margin: 0.6, square: true, align: false }, 'BGR', 12],
+    ['turned, growing', { margin: 0.1, square: true, align: true }, 'RGB', 40],
   ] as const)('equals its scalar reference: %s', async (_name, crop, order, size) => {
     const image = noise(50, 41);
     const map = cropMap(face, crop, size, size);
@@ -132,18 +127,13 @@ describe('warp', () => {
   });
 
   it('cropMap centres the box, adds the margin to each side and levels the eyes', () => {
-    const upright = cropMap(
-      face,
-      { margin: 0.5, square: false, align: false, mirror: false },
-      10,
-      10,
-    );
+    const upright = cropMap(face, { margin: 0.5, square: false, align: false }, 10, 10);
     const [ox, oy, ux, uy, vx, vy] = upright;
     expect([ox, oy]).toEqual([12 - 13, 8 - 13]);
     expect([ux * 10, uy, vx, vy * 10].map((v) => Math.round(v * 1e4) / 1e4 + 0)).toEqual([
       46, 0, 0, 52,
     ]);
-    const turned = cropMap(face, { margin: 0, square: true, align: true, mirror: false }, 10, 10);
+    const turned = cropMap(face, { margin: 0, square: true, align: true }, 10, 10);
     expect(turned[3] / turned[2]).toBeCloseTo(4 / 10); // slope of the line through the eyes
     const centre = [
       turned[0] + 5 * (turned[2] + turned[4]),
@@ -151,26 +141,6 @@ describe('warp', () => {
     ];
     expect(centre[0]).toBeCloseTo(22, 4);
     expect(centre[1]).toBeCloseTo(21, 4);
-  });
-
-  it('shows a face as a mirror does, after the face itself', () => {
-    const image = noise(50, 41);
-    const crop = { margin: 0.3, square: false, align: true, mirror: true };
-    const maps = cropMaps([face, { ...face, box: [3, 5, 11, 9] }], crop, 7, 12);
-    expect(maps.length).toBe(2 * viewsOf(crop) * MAP_FLOATS);
-    for (const first of [0, 2]) {
-      const [straight, mirror] = [first, first + 1].map((i) =>
-        warpReference(image, maps.slice(i * MAP_FLOATS), 7, 12, 'RGB'),
-      );
-      const turned = straight.map((_, i) => {
-        const [row, col, c] = [Math.floor(i / 36), Math.floor(i / 3) % 12, i % 3];
-        return straight[(row * 12 + 11 - col) * 3 + c];
-      });
-      expectClose(mirror, turned, 1e-3);
-    }
-    expect(cropMaps([face], { ...crop, mirror: false }, 7, 12)).toEqual(cropMap(face, crop, 7, 12));
-    const there = cropMap(face, crop, 7, 12);
-    expectClose(mirrored(mirrored(there, 12), 12), there);
   });
 });
 

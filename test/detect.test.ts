@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Engine } from '../src/engine/engine.ts';
-import type { Face, Point } from '../src/engine/face.ts';
 import { closeDecoder, decodeImage } from '../src/engine/image/decode.ts';
 import type { Image } from '../src/engine/image/image.ts';
 import { openEngine } from '../src/engine/openEngine.ts';
@@ -35,30 +34,6 @@ function swapped(image: Image): Image {
     pixels[i + 2] = image.data[i];
   }
   return { ...image, data: pixels };
-}
-
-function mirrorImage({ width, height, data }: Image): Image {
-  const pixels = new Uint8Array(data.length);
-  for (let i = 0; i < width * height; i++) {
-    const from = i - (i % width) + width - 1 - (i % width);
-    pixels.set(data.subarray(from * 3, from * 3 + 3), i * 3);
-  }
-  return { width, height, data: pixels };
-}
-
-function mirrorFace({ box: [x, y, w, h], confidence, landmarks: l }: Face, width: number): Face {
-  const turned = ([px, py]: Point): Point => [width - 1 - px, py];
-  return {
-    box: [width - x - w, y, w, h],
-    confidence,
-    landmarks: {
-      leftEye: turned(l.rightEye),
-      rightEye: turned(l.leftEye),
-      nose: turned(l.nose),
-      mouthLeft: turned(l.mouthRight),
-      mouthRight: turned(l.mouthLeft),
-    },
-  };
 }
 
 function cropped(image: Image, x: number, y: number, width: number, height: number): Image {
@@ -144,15 +119,6 @@ describe.skipIf(noWeights)(
         expect(other.reduce((sum, v, i) => sum + v * one[i], 0)).toBeGreaterThan(0.999999);
       expect(await embedder.embed(image, [])).toEqual([]);
       await expect(embedder.classify(image, [face], 5)).rejects.toThrow('have no classifier');
-    });
-
-    it('embeds a face and its mirror image alike', async () => {
-      const image = await load(new URL('sample1.jpg', photographs));
-      const [face] = await engine.detect(image);
-      const embedder = await engine.embedder('facenet-vggface2');
-      const [straight] = await embedder.embed(image, [face]);
-      const [mirror] = await embedder.embed(mirrorImage(image), [mirrorFace(face, image.width)]);
-      expect(mirror.reduce((sum, v, i) => sum + v * straight[i], 0)).toBeGreaterThan(0.99999);
     });
 
     it.skipIf(noData)(

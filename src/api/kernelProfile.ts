@@ -188,7 +188,7 @@ builder.queryFields((t) => ({
         required: true,
         defaultValue: 1,
         description:
-          'Crops at once, 1 to 8, two a face of a model that is shown mirror images too; with a detector those of its second and third network.',
+          'Faces at once, 1 to 8; with a detector those that its second and third network get.',
       }),
     },
     resolve: (_root, { model, batch }, { engine }) => {

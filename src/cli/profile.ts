@@ -33,10 +33,7 @@ export function registerProfile(program: Command): void {
     .description('time and error of every step of a model on the GPU, or what changed between two');
   modelOption(command, DEFAULT_MODEL)
     .addOption(
-      new Option(
-        '--batch <n>',
-        'crops at once, two a face of a model with mirror; with mtcnn those of R- and O-Net',
-      )
+      new Option('--batch <n>', 'faces at once; with mtcnn those of R- and O-Net')
         .argParser(integer(1, 256))
         .default(1),
     )

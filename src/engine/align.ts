@@ -9,27 +9,6 @@ export interface Crop {
   readonly square: boolean;
   /** Turn the crop so that the eyes are level. */
   readonly align: boolean;
-  /** Embed the crop as a mirror shows it too: the answer is the mean of both. */
-  readonly mirror: boolean;
-}
-
-/** How many crops a model is given of one face. */
-export function viewsOf({ mirror }: Crop): number {
-  return mirror ? 2 : 1;
-}
-
-/** The maps of the crops of faces, `viewsOf` for one after another: the mirrored one second. */
-export function cropMaps(
-  faces: readonly Face[],
-  crop: Crop,
-  height: number,
-  width: number,
-): Float32Array {
-  const maps = faces.flatMap((face) => {
-    const map = cropMap(face, crop, height, width);
-    return crop.mirror ? [...map, ...mirrored(map, width)] : [...map];
-  });
-  return Float32Array.from(maps);
 }
 
 /**
@@ -50,14 +29,6 @@ export function cropMap(face: Face, crop: Crop, height: number, width: number): 
   const map = new Float32Array(MAP_FLOATS);
   map.set([originX, originY, ...u, ...v]);
   return map;
-}
-
-/** The map whose output is that of `map` from right to left. */
-export function mirrored(map: Float32Array, width: number): Float32Array {
-  const [originX, originY, ux, uy, vx, vy] = map;
-  const turned = new Float32Array(MAP_FLOATS);
-  turned.set([originX + width * ux, originY + width * uy, -ux, -uy, vx, vy]);
-  return turned;
 }
 
 /** Angle of the line through the eyes in radians, clockwise as seen. */

@@ -2,7 +2,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { closeScope, openScope } from '../gpu/plan.ts';
 import type { GpuImage } from '../kernels/resize.ts';
 import { MAP_FLOATS, warp } from '../kernels/warp.ts';
-import { cropMaps, viewsOf } from './align.ts';
+import { cropMap } from './align.ts';
 import { type Cut, createCropNetwork } from './cropNetwork.ts';
 import type { Face } from './face.ts';
 import type { Network } from './network.ts';
@@ -49,14 +49,18 @@ export function createEmbeddingNetwork(
   });
   return {
     async run(images) {
-      const views = viewsOf(crop);
       const regions = images.map(({ load, faces }) => {
-        const words = cropMaps(faces, crop, input.height, input.width);
-        return { load, words, count: faces.length * views };
+        const words = new Float32Array(faces.length * MAP_FLOATS);
+        for (const [i, face] of faces.entries())
+          words.set(cropMap(face, crop, input.height, input.width), i * MAP_FLOATS);
+        return { load, words, count: faces.length };
       });
       const total = images.reduce((sum, { faces }) => sum + faces.length, 0);
       const outputs = await net.run(regions);
-      const rows = outputs.map((values) => rowsOfFaces(values, total, views));
+      const rows = outputs.map((values) => {
+        const width = values.length / Math.max(1, total);
+        return Array.from({ length: total }, (_, i) => values.slice(i * width, (i + 1) * width));
+      });
       let at = 0;
       return images.map(({ faces }) => {
         const first = at;
@@ -72,21 +76,8 @@ export function createEmbeddingNetwork(
   };
 }
 
-/** Cuts faces by their maps, as `cropMaps` makes them, in the way of a manifest. */
+/** Cuts faces by their maps, as `cropMap` makes them, in the way of a manifest. */
 export function cutFaces(name: string, { order, mean, scale }: Manifest['input']): Cut {
   return (scope, image, maps, y) =>
     warp(scope, { label: `${name} crops`, image, maps, y, order, normalise: { mean, scale } });
-}
-
-/** One row for each face: the mean of the rows of its views. */
-function rowsOfFaces(values: Float32Array, faces: number, views: number): Float32Array[] {
-  const width = values.length / Math.max(1, faces * views);
-  return Array.from({ length: faces }, (_, face) => {
-    const row = new Float32Array(width);
-    for (let view = 0; view < views; view++) {
-      const from = (face * views + view) * width;
-      for (let i = 0; i < width; i++) row[i] += values[from + i] / views;
-    }
-    return row;
-  });
 }

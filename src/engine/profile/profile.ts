@@ -8,7 +8,7 @@ import type { NetworkParity, Parity } from './parity.ts';
 export interface ProfileOptions {
   /** Manifest name. */
   readonly model: string;
-  /** Crops that a network gets at once; a face is two where the model is shown its mirror image. */
+  /** Faces that a network gets at once. */
   readonly batch: number;
   /** Times that everything is run. */
   readonly runs: number;

@@ -65,8 +65,6 @@ const Fields = z.strictObject({
     margin: z.number(),
     square: z.boolean(),
     align: z.boolean(),
-    /** Also embed the mirrored crop, and take the mean of both. */
-    mirror: z.boolean().default(false),
   }),
   /** Cosine distance at or under which two faces match. */
   threshold: z.number().optional(),
