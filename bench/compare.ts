@@ -4,10 +4,9 @@
  *
  *   npm run bench [-- --rounds N] [--budget SECONDS] [--only TEXT]
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 // The first run of every engine compiles its shaders, whatever ran on this machine before.
@@ -18,6 +17,7 @@ const { openGpu } = await import('../src/gpu/device.ts');
 const { closeDecoder } = await import('../src/engine/image/decode.ts');
 const { measure } = await import('./measure.ts');
 const { photographs } = await import('./photographs.ts');
+const { resultPath } = await import('./resultPath.ts');
 const { table } = await import('./table.ts');
 const { detectTask, embedTask } = await import('./tasks.ts');
 
@@ -62,10 +62,7 @@ gpu.device.destroy();
 await rm(shaders, { recursive: true });
 
 async function save(all: typeof results) {
-  const folder = fileURLToPath(new URL('results/', import.meta.url));
-  await mkdir(folder, { recursive: true });
-  const adapter = gpu.adapter.description.replace(/[^\w.]+/g, '-').slice(0, 40);
-  const path = join(folder, `${new Date().toISOString().slice(0, 10)}-${adapter}.json`);
+  const path = await resultPath(gpu.adapter, '.json');
   const figures = { machine, adapter: gpu.adapter, node: process.versions.node, results: all };
   await writeFile(path, `${JSON.stringify(figures, null, 2)}\n`);
   process.stderr.write(`saved as ${path}\n`);

@@ -1,12 +1,14 @@
 /**
  * What can be measured: `npm run bench` compares with onnxruntime; `npm run bench -- soak`, `ready`,
- * `search`, `masks` and `server` do what their files say. Further arguments are theirs.
+ * `search`,
+ * `search-scale`, `masks` and `server` do what their files say. Further arguments are theirs.
  */
 const BENCHES: Record<string, () => Promise<unknown>> = {
   compare: () => import('./compare.ts'),
   soak: () => import('./soak.ts'),
   ready: () => import('./ready.ts'),
   search: () => import('./search.ts'),
+  'search-scale': () => import('./searchScale.ts'),
   masks: () => import('./masks.ts'),
   server: () => import('./server.ts'),
 };

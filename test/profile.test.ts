@@ -263,7 +263,7 @@ describe.skipIf(!hasWeights('mtcnn'))('mtcnn as a whole (needs its weights)', ()
     const profiling = engine.profile(options);
     await expect(engine.profile(options)).rejects.toMatchObject({
       code: 'EngineBusy',
-      details: { retryAfter: 10 },
+      details: { retryAfter: 30 },
     });
     let done = false;
     void profiling.finally(() => {
