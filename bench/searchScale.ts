@@ -154,7 +154,7 @@ async function pgvector(count: number): Promise<Growth[]> {
       one: await timed(() => search(asked[0])),
       together: await timed(all),
     });
-    const exact = await measure('pgvector exact');
+    const exact = await measure('pgvector');
     const truth = await Promise.all(asked.map(search));
     const from = performance.now();
     await db.exec('CREATE INDEX ON face USING hnsw (v halfvec_cosine_ops)');
@@ -165,7 +165,7 @@ async function pgvector(count: number): Promise<Growth[]> {
     );
     const recall = right.length / (TOP * asked.length);
     console.log(`HNSW over ${count}: built in ${seconds} s, recall ${recall.toFixed(2)}`);
-    return [exact, await measure('pgvector HNSW')];
+    return [exact, await measure('its HNSW')];
   } finally {
     await db.close();
   }
