@@ -1,9 +1,5 @@
-/** Every failure a caller can act on. Anything else is a bug and is masked at the API. */
-export type ErrorCode =
-  | 'UnsupportedImage'
-  | 'ImageTooLarge'
-  | 'NoFaceFound'
-  | 'MultipleFacesFound'
+/** Failures that say that a face is not good enough to be enrolled. */
+export type QualityCode =
   | 'FaceTooSmall'
   | 'FaceTooBlurry'
   | 'PoseTooExtreme'
@@ -12,7 +8,15 @@ export type ErrorCode =
   | 'LowContrast'
   | 'LowConfidence'
   | 'LandmarksOutside'
-  | 'QualityTooLow'
+  | 'QualityTooLow';
+
+/** Every failure a caller can act on. Anything else is a bug and is masked at the API. */
+export type ErrorCode =
+  | QualityCode
+  | 'UnsupportedImage'
+  | 'ImageTooLarge'
+  | 'NoFaceFound'
+  | 'MultipleFacesFound'
   | 'TooFewFaces'
   | 'GalleryNotFound'
   | 'IdentityNotFound'

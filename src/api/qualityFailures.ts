@@ -1,5 +1,5 @@
-import type { FacegraphError } from '../errors.ts';
-import type { QualityCode, QualityRefusal } from '../faces/quality/limits.ts';
+import type { FacegraphError, QualityCode } from '../errors.ts';
+import type { QualityRefusal } from '../faces/quality/limits.ts';
 import { builder } from './builder.ts';
 import { Failure, withCode } from './failures.ts';
 

@@ -1,19 +1,5 @@
-import { type ErrorCode, FacegraphError } from '../../errors.ts';
+import { FacegraphError, type QualityCode } from '../../errors.ts';
 import type { Quality } from './quality.ts';
-
-/** Failures that say that a face is not good enough to be enrolled. */
-export type QualityCode = Extract<
-  ErrorCode,
-  | 'FaceTooSmall'
-  | 'FaceTooBlurry'
-  | 'PoseTooExtreme'
-  | 'FaceTooDark'
-  | 'FaceOverexposed'
-  | 'LowContrast'
-  | 'LowConfidence'
-  | 'LandmarksOutside'
-  | 'QualityTooLow'
->;
 
 /** What an enrolled face must reach, or may not exceed. */
 export interface Limit {
