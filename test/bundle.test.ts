@@ -312,6 +312,29 @@ describe('gallery bundle', () => {
     expect(await contentOf(there.database, id)).toEqual(await contentOf(here.database, id));
   });
 
+  it('comes in without what older bundles lack', async () => {
+    const people = [{ name: 'Ada', externalId: null, faces: [unit(1, 2, 3)] }];
+    const id = await galleryOf(service(here), { name: 'older' }, people);
+    const without = (text: string, names: readonly string[]) =>
+      JSON.stringify(JSON.parse(text), (key, value) => (names.includes(key) ? undefined : value));
+    const parts = partsOf(await exported(here, id)).map(({ name, data }) => {
+      if (name === 'manifest.json') {
+        const older = without(String(data), ['images', 'falseHitRate', 'qualityLimits']);
+        expect(older.length).toBeLessThan(data.length);
+        return { name, data: Buffer.from(older) };
+      }
+      if (name !== 'faces.jsonl') return { name, data };
+      const measures =
+        'score size sharpness yaw pitch roll brightness contrast dark bright outside';
+      const older = without(String(data), measures.split(' '));
+      expect(JSON.parse(older)).not.toHaveProperty('outside');
+      return { name, data: Buffer.from(`${older}\n`) };
+    });
+    const { gallery, images } = await imported(there, archive(summed(parts)));
+    expect([gallery.falseHitRate, gallery.qualityLimits, images]).toEqual([null, null, 0]);
+    expect(await contentOf(there.database, id)).toEqual(await contentOf(here.database, id));
+  });
+
   it('is refused where its name or an id is taken, and goes in under others', async () => {
     const people = [{ name: 'Ada', externalId: 'a', faces: [unit(1, 2, 3), unit(1, 2, 2)] }];
     const id = await galleryOf(service(here), { name: 'taken' }, people);

@@ -117,7 +117,8 @@ export const Manifest = z.strictObject({
     weights: z.record(z.string().max(200), Sha256),
   }),
   gallery: GalleryFields,
-  counts: z.strictObject({ identities: Count, faces: Count, images: Count }),
+  /** Bundles made before photographs travelled have no `images`. */
+  counts: z.strictObject({ identities: Count, faces: Count, images: Count.default(0) }),
 });
 
 /** sha256 of every member but this one. */
