@@ -101,7 +101,13 @@ describe('search index of f16 rows', () => {
     made.add('tiny', tiny);
     const probe = Float32Array.of(0.5, 0.5, 0.5, 0.5, 0, 0, 0, 0);
     const [[{ distance }]] = await made.search([probe], 1);
-    expect(distance).toBeCloseTo(1 - dot(fromHalf(toHalf(tiny)), probe), 7);
+    // SwiftShader flushes f32 subnormals, as WebGPU allows; lavapipe does not.
+    const lost = [...tiny].reduce(
+      (sum, v, i) => sum + (Math.abs(v) < 2 ** -14 ? probe[i] * Math.abs(v) : 0),
+      0,
+    );
+    const expected = 1 - dot(fromHalf(toHalf(tiny)), probe);
+    expect(Math.abs(distance - expected)).toBeLessThan(lost + 1e-7);
     made.destroy();
   });
 });

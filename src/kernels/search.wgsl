@@ -23,7 +23,8 @@ var<workgroup> bestScore: array<f32, SIZE>;
 var<workgroup> bestAt: array<i32, SIZE>;
 
 // The f16 numbers in the lower and in the upper halves, as f32 that are 2^-112 times as large: bits
-// that only move cost half of unpack2x16float. Probes are multiplied by SCALE instead.
+// that only move cost half of unpack2x16float. Probes are multiplied by SCALE instead. What is subnormal
+// as f16 (under 6.2e-5) is so as f32 too, and zero on devices that flush those.
 const SCALE = 5192296858534827628530496329220096.0; // 2^112
 const MASK = bitcast<i32>(0x8fffe000u); // sign, five bits of exponent, ten of mantissa
 fn lower(v: vec4u) -> vec4f {
