@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { batches } from '../src/engine/batches.ts';
-import { nms, regress, square, truncate } from '../src/engine/boxes.ts';
+import {
+  type Corners,
+  nms,
+  type Overlap,
+  regress,
+  type ScoredBox,
+  square,
+  truncate,
+} from '../src/engine/boxes.ts';
 import { layOutNetwork } from '../src/engine/networkPlan.ts';
 import { inceptionResnetV1 } from '../src/engine/networks/inceptionResnetV1.ts';
 import { pnet } from '../src/engine/networks/mtcnn.ts';
@@ -13,6 +21,22 @@ const box = (x1: number, y1: number, x2: number, y2: number, score: number) => (
   corners: [x1, y1, x2, y2] as const,
   score,
 });
+
+/** Suppression as it is defined. */
+function nmsOfPairs(boxes: readonly ScoredBox[], threshold: number, overlap: Overlap): number[] {
+  const area = ([x1, y1, x2, y2]: Corners) => (x2 - x1 + 1) * (y2 - y1 + 1);
+  const shared = ({ corners: a }: ScoredBox, { corners: b }: ScoredBox) => {
+    const w = Math.min(a[2], b[2]) - Math.max(a[0], b[0]) + 1;
+    const h = Math.min(a[3], b[3]) - Math.max(a[1], b[1]) + 1;
+    const both = Math.max(w, 0) * Math.max(h, 0);
+    return both / (overlap === 'min' ? Math.min(area(a), area(b)) : area(a) + area(b) - both);
+  };
+  const kept: number[] = [];
+  const order = boxes.map((_, i) => i).sort((a, b) => boxes[b].score - boxes[a].score || b - a);
+  for (const i of order)
+    if (kept.every((k) => shared(boxes[k], boxes[i]) <= threshold)) kept.push(i);
+  return kept;
+}
 
 describe('boxes', () => {
   it('nms keeps the best of those that overlap, by union or by the smaller box', () => {
@@ -31,6 +55,39 @@ describe('boxes', () => {
     const halves = [box(1, 1, 4, 2, 0.5), box(1, 1, 2, 2, 0.5)]; // 4 of 8 pixels
     expect(nms(halves, 0.5, 'union')).toEqual([1, 0]);
     expect(nms(halves, 0.49, 'union')).toEqual([1]);
+  });
+
+  it('nms is the same as comparing every box with every one that is kept, at any size and place', () => {
+    const corner = fc.integer({ min: -60, max: 300 });
+    const side = fc.integer({ min: 1, max: 150 });
+    const score = fc.integer({ min: 0, max: 5 });
+    const any = fc
+      .tuple(corner, corner, side, side, score)
+      .map(([x, y, w, h, s]) => box(x, y, x + w - 1, y + h - 1, s / 5));
+    const boxes = fc.array(any, { maxLength: 60 });
+    const threshold = fc.constantFrom(0, 0.3, 0.5, 0.7);
+    const overlap = fc.constantFrom('union' as const, 'min' as const);
+    fc.assert(
+      fc.property(boxes, threshold, overlap, (some, most, by) => {
+        expect(nms(some, most, by)).toEqual(nmsOfPairs(some, most, by));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  // Without this a request with low thresholds holds up the server for minutes.
+  it('nms takes time in proportion to the boxes', () => {
+    const cells = Array.from({ length: 60_000 }, (_, i) => {
+      const [x, y] = [2 * (i % 300), 2 * Math.floor(i / 300)];
+      return box(x + 1, y + 1, x + 12, y + 12, ((i * 7919) % 60_000) / 60_000);
+    });
+    const before = process.cpuUsage().user;
+    expect(nms(cells, 0.5, 'union').length).toBeGreaterThan(5000);
+    expect((process.cpuUsage().user - before) / 1e6).toBeLessThan(10);
+  });
+
+  it('a box without area suppresses none', () => {
+    expect(nms([box(5, 5, 4, 9, 0.9), box(1, 1, 10, 10, 0.5)], 0.7, 'min')).toEqual([0, 1]);
   });
 
   it('regresses, squares and truncates', () => {
