@@ -105,6 +105,15 @@ describe.skipIf(noWeights)(
       await expect(engine.detect(image, options)).rejects.toThrow(message);
     });
 
+    it('refuses thresholds that take half of the image for faces', async () => {
+      const image = { width: 640, height: 640, data: new Uint8Array(640 * 640 * 3) };
+      const options = { minFaceSize: 12, thresholds: [0, 0.7, 0.7] as const };
+      await expect(engine.detect(image, options)).rejects.toMatchObject({
+        code: 'InvalidInput',
+        message: expect.stringContaining('places of the image may be faces, more than 131072'),
+      });
+    });
+
     it('embeds each face as a unit vector that does not depend on its batch', async () => {
       const image = await load(new URL('sample1.jpg', photographs));
       const [face] = await engine.detect(image);

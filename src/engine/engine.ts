@@ -59,7 +59,8 @@ export interface Engine {
   readonly adapter: AdapterSummary;
   /**
    * Every face of the image, best confidence first; empty when there is none.
-   * @throws FacegraphError `DeviceLost` when the GPU goes away meanwhile (the next call works on a new device).
+   * @throws FacegraphError `InvalidInput` for options outside of their bounds, or that let through more
+   *   than 131,072 places; `DeviceLost` when the GPU goes away meanwhile (the next call works on a new device).
    */
   detect(image: Image, options?: DetectOptions): Promise<Face[]>;
   /**

@@ -1,3 +1,4 @@
+import { FacegraphError } from '../errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { closeScope, encode, openScope, type Scope, type Step, storage } from '../gpu/plan.ts';
 import { submitAndRead } from '../gpu/readback.ts';
@@ -16,7 +17,10 @@ import type { WeightBuffer } from './weightBuffer.ts';
 
 /** P-Net over every level of one image size, planned once. */
 export interface ProposalPlan {
-  /** Every cell whose probability reaches the threshold, in reading order of the levels. */
+  /**
+   * Every cell whose probability reaches the threshold, in reading order of the levels.
+   * @throws FacegraphError `InvalidInput` for more than `MAX_CANDIDATES`.
+   */
   run(): Promise<Candidate[]>;
   /** What a run does, in order. */
   readonly bands: readonly BandPlan[];
@@ -43,6 +47,11 @@ export interface BandPlan {
 const BAND_BYTES = 64 << 20;
 /** Candidates the first try has room for; more cost a second run. */
 const CAPACITY = 1 << 15;
+/**
+ * More than a crowd of 20-pixel faces has on 40 megapixels (4 megapixels of one had 10,434). Each costs
+ * the GPU a crop, so low thresholds could else keep it busy for hours.
+ */
+export const MAX_CANDIDATES = 1 << 17;
 
 /** Plans all levels into one list of steps that work in one arena, one after the other. */
 export async function planProposals(
@@ -124,6 +133,11 @@ export async function planProposals(
     async run() {
       const first = await attempt(bandPlans, found);
       if (first.total <= CAPACITY) return readCandidates(first.bytes, first.total);
+      if (first.total > MAX_CANDIDATES)
+        throw new FacegraphError(
+          'InvalidInput',
+          `${first.total} places of the image may be faces, more than ${MAX_CANDIDATES}: raise thresholds[0] or minFaceSize, or send a smaller image`,
+        );
       const inner = openScope(gpu);
       try {
         const room = storage(inner, first.total * CANDIDATE_WORDS * 4, 'candidates');
