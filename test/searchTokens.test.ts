@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cropMap } from '../src/engine/align.ts';
 import type { Face } from '../src/engine/face.ts';
 import { closeDecoder, decodeImage } from '../src/engine/image/decode.ts';
@@ -12,6 +12,7 @@ import { cut, seenFrom, surroundings } from '../src/engine/surroundings.ts';
 import { hasWeights } from '../src/engine/weights/load.ts';
 import { DEFAULT_MODELS, manifests } from '../src/engine/weights/manifest.ts';
 import { cosineDistance } from '../src/faces/distance.ts';
+import * as measuring from '../src/faces/quality/quality.ts';
 import { embedProbe, probeOf } from '../src/faces/search/probe.ts';
 import { keepFace, redeem, sweepTokens } from '../src/faces/search/tokens.ts';
 import { warpReference } from '../src/kernels/imageReference.ts';
@@ -21,6 +22,9 @@ import { type Api, openApi, temporaryDirectory } from './api/harness.ts';
 import { randomArray } from './support/random.ts';
 
 const { red, green, blue } = PEOPLE;
+// Lets a test count the calls.
+vi.mock('../src/faces/quality/quality.ts', { spy: true });
+
 const DETECT = `query ($image: ImageInput!) { detect(image: $image) {
   ... on Detection { faces { box { x } token tokenExpiresAt } } } }`;
 const VERIFY = `query ($a: ProbeInput!, $b: ProbeInput!) { verify(a: $a, b: $b) {
@@ -122,6 +126,20 @@ describe('tokens of faces', () => {
     const rows = await api.database.client.faceToken.findMany();
     expect(rows).toHaveLength(2);
     expect(JSON.stringify(rows)).not.toContain(faces[0].token);
+  });
+
+  it('are one a face under however many aliases, and so is the measuring of its quality', async () => {
+    const measure = vi.mocked(measuring.measureQuality).mockClear();
+    const fields = 'faces { token again: token quality { score } q: quality { size } }';
+    const query = `query ($image: ImageInput!) { detect(image: $image) { ... on Detection { ${fields} b: ${fields} } } }`;
+    const before = await api.database.client.faceToken.count();
+    const { data } = await api.run(query, { key, files: { 'image.file': upload } });
+    const { faces, b } = data.detect;
+    expect(faces[1].token).toMatch(/^ft_/);
+    expect(b).toEqual(faces);
+    expect(faces[1].again).toBe(faces[1].token);
+    expect(await api.database.client.faceToken.count()).toBe(before + 2);
+    expect(measure).toHaveBeenCalledTimes(2);
   });
 
   it('stand for the face in verify, identify and enrolFace, where it was in the photograph', async () => {

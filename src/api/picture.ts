@@ -113,20 +113,38 @@ export function shownIn(upload: Upload): Shown {
   return { image: upload.image, origin: [0, 0], upload };
 }
 
-/** The faces of an answer with their places in it; one that came by a token gets none itself. */
+const answered = new WeakMap<readonly Face[], IndexedFace[]>();
+
+/**
+ * The faces of an answer with their places in it; one that came by a token gets none itself. Under
+ * however many aliases a client asks for them, each is measured once and kept once.
+ */
 export function indexed(
   faces: readonly Face[],
   shown: Shown,
-  { db, key }: Pick<Context, 'db' | 'key'>,
+  context: Pick<Context, 'db' | 'key'>,
 ): IndexedFace[] {
-  return faces.map((face, index) => {
-    let kept: Promise<Token | null> | undefined;
-    const token = () => {
-      const { upload } = shown;
-      kept ??= upload && key ? keepFace(db, key.id, upload, face) : Promise.resolve(null);
-      return kept;
-    };
-    const quality = () => measureProbe(shown, [face])[0];
-    return { ...face, index, quality, token };
-  });
+  const made = answered.get(faces) ?? faces.map((face, i) => indexedFace(face, i, shown, context));
+  answered.set(faces, made);
+  return made;
+}
+
+function indexedFace(
+  face: Face,
+  index: number,
+  shown: Shown,
+  { db, key }: Pick<Context, 'db' | 'key'>,
+): IndexedFace {
+  let measured: QualityShape | undefined;
+  let kept: Promise<Token | null> | undefined;
+  const quality = () => {
+    measured ??= measureProbe(shown, [face])[0];
+    return measured;
+  };
+  const token = () => {
+    const { upload } = shown;
+    kept ??= upload && key ? keepFace(db, key.id, upload, face) : Promise.resolve(null);
+    return kept;
+  };
+  return { ...face, index, quality, token };
 }
