@@ -22,13 +22,12 @@ export interface SearchArgs {
   readonly k: number;
 }
 
-/**
- * Rows × probes of an invocation: what lavapipe has registers for. Against 100,000 f16 rows of 512, in
- * ms of both cores together: one probe 50 with 1 × 1 and 30 with 8 × 1; 32 probes 1,554 with 1 × 1,
- * 548 with 4 × 4.
- */
-function searchTile(probeCount: number): { readonly rows: number; readonly probes: number } {
-  return probeCount === 1 ? { rows: 8, probes: 1 } : { rows: 4, probes: 4 };
+/** Rows of an invocation: with 8 lavapipe runs out of registers, and f16 rows take 1.3 times as long. */
+const ROWS = 4;
+
+/** Probes of an invocation. */
+function probesOf(probeCount: number): number {
+  return probeCount === 1 ? 1 : 4;
 }
 
 const SEARCH = kernel(import.meta.url, 'search', ['read', 'read', 'storage', 'storage', 'uniform']);
@@ -41,14 +40,14 @@ export function search(scope: Scope, args: SearchArgs): Promise<Step> {
     throw new Error(`search: D ${dimensions} is not a multiple of ${multiple}`);
   if (k > SEARCH_BLOCK) throw new Error(`search: k ${k} exceeds the block of ${SEARCH_BLOCK} rows`);
   const blocks = Math.ceil(count / SEARCH_BLOCK);
-  const tile = searchTile(probeCount);
+  const probes = probesOf(probeCount);
   return step(scope, SEARCH, {
     label: `search ${count}`,
     constants: {
       BLOCK: SEARCH_BLOCK,
       HALF: format === 'f16',
-      ROWS: tile.rows,
-      PROBES: tile.probes,
+      ROWS,
+      PROBES: probes,
     },
     bindings: [
       args.rows,
@@ -57,7 +56,7 @@ export function search(scope: Scope, args: SearchArgs): Promise<Step> {
       args.indices,
       new Int32Array([count, dimensions / 4, k, blocks, probeCount]),
     ],
-    workgroups: [blocks, Math.ceil(probeCount / tile.probes), 1],
+    workgroups: [blocks, Math.ceil(probeCount / probes), 1],
     cost: {
       flop: 2 * probeCount * count * dimensions,
       read: count * dimensions * (format === 'f16' ? 2 : 4) + probeCount * dimensions * 4,

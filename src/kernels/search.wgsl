@@ -5,7 +5,8 @@
 // One workgroup scans one block of BLOCK rows for PROBES probes, up to four: each invocation scores
 // ROWS rows at a time, so that what it loads of a probe serves several rows. Each lane of a subgroup
 // loads one of the probes, and the lanes read it from each other. Then the best of the block are
-// drawn K times for each probe. Blocks are merged on the CPU.
+// drawn K times for each probe: every invocation knows its own best, some look for the best of a group
+// of invocations each, and all for the best of the groups. Blocks are merged on the CPU.
 enable subgroups;
 
 struct Shape { n: i32, d4: i32, k: i32, blocks: i32, probes: i32 }
@@ -17,10 +18,13 @@ struct Shape { n: i32, d4: i32, k: i32, blocks: i32, probes: i32 }
 @group(0) @binding(4) var<uniform> s: Shape;
 
 const SIZE = 64;
+const GROUP = 8; // and as many groups
 const NONE = -2.0; // below any cosine
 var<workgroup> block: array<f32, BLOCK * PROBES>;
 var<workgroup> bestScore: array<f32, SIZE>;
 var<workgroup> bestAt: array<i32, SIZE>;
+var<workgroup> groupScore: array<f32, SIZE / GROUP>;
+var<workgroup> groupWinner: array<i32, SIZE / GROUP>;
 
 // The f16 numbers in the lower and in the upper halves, as f32 that are 2^-112 times as large: bits
 // that only move cost half of unpack2x16float. Probes are multiplied by SCALE instead. What is subnormal
@@ -42,30 +46,31 @@ fn score(first: i32, at: i32, probe0: i32, lane: i32) {
   for (var r = 0; r < ROWS; r++) { row[r] = min(first + at + r * SIZE, s.n - 1) * width; }
   let mine = min(probe0 + lane % PROBES, s.probes - 1) * s.d4;
   for (var d = 0; d < width; d++) {
+    // Probes before rows: nothing of a row is kept longer than it takes to multiply it.
     if (HALF) {
-      var low: array<vec4f, ROWS>;
-      var high: array<vec4f, ROWS>;
-      for (var r = 0; r < ROWS; r++) {
-        let pairs = rows[row[r] + d];
-        low[r] = lower(pairs);
-        high[r] = upper(pairs);
-      }
       let a = probes[mine + 2 * d] * SCALE;
       let b = probes[mine + 2 * d + 1] * SCALE;
+      var even: array<vec4f, PROBES>;
+      var odd: array<vec4f, PROBES>;
       for (var p = 0; p < PROBES; p++) {
-        let even = subgroupShuffle(vec4f(a.xz, b.xz), u32(p));
-        let odd = subgroupShuffle(vec4f(a.yw, b.yw), u32(p));
-        for (var r = 0; r < ROWS; r++) {
-          sum[p * ROWS + r] += dot(low[r], even) + dot(high[r], odd);
+        even[p] = subgroupShuffle(vec4f(a.xz, b.xz), u32(p));
+        odd[p] = subgroupShuffle(vec4f(a.yw, b.yw), u32(p));
+      }
+      for (var r = 0; r < ROWS; r++) {
+        let pairs = rows[row[r] + d];
+        let low = lower(pairs);
+        let high = upper(pairs);
+        for (var p = 0; p < PROBES; p++) {
+          sum[p * ROWS + r] += dot(low, even[p]) + dot(high, odd[p]);
         }
       }
     } else {
-      var value: array<vec4f, ROWS>;
-      for (var r = 0; r < ROWS; r++) { value[r] = bitcast<vec4f>(rows[row[r] + d]); }
       let own = probes[mine + d];
-      for (var p = 0; p < PROBES; p++) {
-        let probe = subgroupShuffle(own, u32(p));
-        for (var r = 0; r < ROWS; r++) { sum[p * ROWS + r] += dot(value[r], probe); }
+      var probe: array<vec4f, PROBES>;
+      for (var p = 0; p < PROBES; p++) { probe[p] = subgroupShuffle(own, u32(p)); }
+      for (var r = 0; r < ROWS; r++) {
+        let value = bitcast<vec4f>(rows[row[r] + d]);
+        for (var p = 0; p < PROBES; p++) { sum[p * ROWS + r] += dot(value, probe[p]); }
       }
     }
   }
@@ -103,10 +108,20 @@ fn main(
         bestAt[i] = bestIndex;
       }
       workgroupBarrier();
-      var best = bestScore[0];
-      var winner = 0;
-      for (var j = 1; j < SIZE; j++) {
-        if (bestScore[j] > best) { best = bestScore[j]; winner = j; }
+      if (i < SIZE / GROUP) {
+        var best = NONE;
+        var winner = i * GROUP;
+        for (var j = i * GROUP; j < (i + 1) * GROUP; j++) {
+          if (bestScore[j] > best) { best = bestScore[j]; winner = j; }
+        }
+        groupScore[i] = best;
+        groupWinner[i] = winner;
+      }
+      workgroupBarrier();
+      var best = groupScore[0];
+      var winner = groupWinner[0];
+      for (var g = 1; g < SIZE / GROUP; g++) {
+        if (groupScore[g] > best) { best = groupScore[g]; winner = groupWinner[g]; }
       }
       stale = winner == i;
       workgroupBarrier();
