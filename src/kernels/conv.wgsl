@@ -73,24 +73,30 @@ fn accumulate(sums: ptr<function, Sums>, xv: ptr<function, Pixels>, wv: ptr<func
 }
 
 // Written rather than left at zero: zeros are a loop that lavapipe keeps, and the sums in memory then.
-fn start(sums: ptr<function, Sums>, co0: i32) {
+fn start(sums: ptr<function, Sums>, bias: ptr<function, Weights>, half: i32) {
   for (var c = 0; c < CO; c++) {
-    let bias = b[min(co0 + c, s.cout4 - 1)];
-    for (var i = 0; i < TM; i++) { (*sums)[i * CO + c] = bias; }
+    let v = weight(bias, half * CO + c);
+    for (var i = 0; i < TM; i++) { (*sums)[i * CO + c] = v; }
   }
 }
 
-fn store(sums: ptr<function, Sums>, m0: i32, co0: i32) {
-  for (var i = 0; i < TM; i++) {
-    let m = m0 + i * WIDTH;
-    for (var c = 0; c < CO; c++) {
-      let co = co0 + c;
-      if (co < s.cout4 && m < s.m) {
-        var v = (*sums)[i * CO + c];
+// One output after the other in loops that no compiler unrolls, since their ends are known at run time only:
+// unrolled, these loads, branches and stores were three quarters of what lavapipe had to compile. An index
+// that is no constant would put the sums in memory, so the next one always moves to the front.
+fn store(sums: ptr<function, Sums>, sums2: ptr<function, Sums>, m0: i32, co0: i32) {
+  for (var first = co0; first < min(co0 + COLUMNS, s.cout4); first += CO) {
+    for (var co = first; co < min(first + CO, s.cout4); co++) {
+      var column: Pixels;
+      for (var i = 0; i < TM; i++) { column[i] = (*sums)[i * CO]; }
+      for (var k = 0; k < TM * CO - 1; k++) { (*sums)[k] = (*sums)[k + 1]; }
+      for (var m = m0; m < min(m0 + TM * WIDTH, s.m); m += WIDTH) {
+        var v = column[0];
+        for (var i = 0; i < TM - 1; i++) { column[i] = column[i + 1]; }
         if (s.residual != 0) { v += r[m * s.rs + s.ro + co]; }
         y[m * s.ys + s.yo + co] = activate(v, co);
       }
     }
+    if (HALVES == 2) { *sums = *sums2; }
   }
 }
 
@@ -117,10 +123,15 @@ fn main(
   let co0 = i32(group.x) * COLUMNS;
   var sums: Sums;
   var sums2: Sums;
-  start(&sums, co0);
-  if (HALVES == 2) { start(&sums2, co0 + CO); }
+  let lane = i32(invocation) & (LANES - 1);
+  var bias: Weights;
+  for (var l = 0; l < (COLUMNS + LANES - 1) / LANES; l++) {
+    bias[l] = b[min(co0 + l * LANES + lane, s.cout4 - 1)];
+  }
+  start(&sums, &bias, 0);
+  if (HALVES == 2) { start(&sums2, &bias, 1); }
   let cin4 = select(1, s.cin4, DEPTH == 4); // known of images: no loop
-  var at = i32(group.x) * s.kh * s.kw * cin4 * STEP + (i32(invocation) & (LANES - 1));
+  var at = i32(group.x) * s.kh * s.kw * cin4 * STEP + lane;
   for (var dy = 0; dy < s.kh; dy++) {
     for (var dx = 0; dx < s.kw; dx++) {
       var inside: array<bool, TM>;
@@ -143,6 +154,5 @@ fn main(
     }
   }
 
-  store(&sums, m0, co0);
-  if (HALVES == 2) { store(&sums2, m0, co0 + CO); }
+  store(&sums, &sums2, m0, co0);
 }

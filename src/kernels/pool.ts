@@ -24,11 +24,12 @@ export function pool(scope: Scope, args: PoolArgs): Promise<Step> {
   const shape = new Int32Array([
     ...[x.shape[1], x.shape[2], c4, x.stride / 4, x.channel / 4],
     ...[y.shape[1], y.shape[2], y.stride / 4, y.channel / 4],
-    ...[...args.stride, ...args.pad, pixels(y)],
+    ...[...args.kernel, ...args.stride, ...args.pad],
+    ...[pixels(y), args.kind === 'average' ? 1 : 0],
   ]);
   return step(scope, POOL, {
     label,
-    constants: { KH: args.kernel[0], KW: args.kernel[1], MEAN: args.kind === 'average' },
+    constants: {},
     bindings: [binding(x), binding(y), shape],
     workgroups: gridOf(pixels(y) * c4, 64),
     cost: {

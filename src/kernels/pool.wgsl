@@ -1,13 +1,14 @@
 // Window maximum or mean. Windows may reach past the edge (ceil mode, padding); what lies outside
 // is ignored, by the mean too.
 //   x  [N][H][W][C]  pixels xs vec4 apart, slice at xo     y  [N][Ho][Wo][C]  likewise
-// One invocation makes one vec4 of channels of one output pixel.
+// One invocation makes one vec4 of channels of one output pixel. The window is a uniform like the shape:
+// as constants each size would be a pipeline, of as many loads as it has cells, and no faster.
 
 struct Shape {
   h: i32, w: i32, c4: i32, xs: i32, xo: i32,
   ho: i32, wo: i32, ys: i32, yo: i32,
-  strideH: i32, strideW: i32, padTop: i32, padLeft: i32,
-  m: i32,
+  kh: i32, kw: i32, strideH: i32, strideW: i32, padTop: i32, padLeft: i32,
+  m: i32, mean: i32,
 }
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
@@ -28,22 +29,20 @@ fn main(
   let image = line / s.ho * s.h;
   let row = line % s.ho * s.strideH - s.padTop;
   let col = m % s.wo * s.strideW - s.padLeft;
+  let top = max(row, 0);
+  let bottom = min(row + s.kh, s.h);
+  let left = max(col, 0);
+  let right = min(col + s.kw, s.w);
 
   var best = vec4f(-3.4e38);
   var sum = vec4f(0);
-  var count = 0;
-  for (var dy = 0; dy < KH; dy++) {
-    for (var dx = 0; dx < KW; dx++) {
-      let iy = row + dy;
-      let ix = col + dx;
-      if (iy >= 0 && iy < s.h && ix >= 0 && ix < s.w) {
-        let v = x[((image + iy) * s.w + ix) * s.xs + s.xo + c];
-        best = max(best, v);
-        sum += v;
-        count++;
-      }
+  for (var iy = top; iy < bottom; iy++) {
+    for (var ix = left; ix < right; ix++) {
+      let v = x[((image + iy) * s.w + ix) * s.xs + s.xo + c];
+      best = max(best, v);
+      sum += v;
     }
   }
-  if (MEAN) { best = sum / f32(count); }
-  y[m * s.ys + s.yo + c] = best;
+  let mean = sum / f32((bottom - top) * (right - left));
+  y[m * s.ys + s.yo + c] = select(best, mean, s.mean != 0);
 }
