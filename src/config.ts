@@ -148,7 +148,7 @@ const SETTINGS = {
   FACEGRAPH_MAX_QUEUE: number(
     1,
     100_000,
-    'Pieces of work that may wait for the GPU, and pictures that may wait to be decoded; beyond it, requests of whoever has most waiting are refused as EngineBusy.',
+    'Pieces of work that may wait for the GPU, pictures that wait to be decoded for it included; beyond it, requests of whoever has most waiting are refused as EngineBusy.',
     DEFAULT_QUEUE.entries,
   ),
   FACEGRAPH_DRAIN_SECONDS: number(

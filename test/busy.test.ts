@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createAdmission } from '../src/engine/admission.ts';
 import { currentCaller } from '../src/engine/caller.ts';
 import { DEFAULT_QUEUE } from '../src/engine/fairQueue.ts';
 import { createGpuQueue } from '../src/engine/gpuQueue.ts';
@@ -22,15 +23,27 @@ function queued(engine: FakeEngine, metrics: () => Api['options']['metrics'] | u
     },
   });
   const { detect } = engine;
+  const { admit, placeOf } = createAdmission(queue);
   const order: (string | undefined)[] = [];
   let open = () => {};
-  engine.detect = (image, options) =>
-    queue.run(async () => {
-      order.push(currentCallerOf(image));
-      return detect(image, options);
+  let decoded = 0;
+  engine.admit = (size, decode) =>
+    admit(size, async (gone) => {
+      decoded++;
+      return decode(gone);
     });
+  engine.detect = (image, options) =>
+    queue.run(
+      async () => {
+        order.push(currentCallerOf(image));
+        return detect(image, options);
+      },
+      image.data.length,
+      placeOf(image),
+    );
   return {
     order,
+    decoded: () => decoded,
     /** Keeps the GPU busy. */
     block() {
       const opened = new Promise<void>((resolve) => {
@@ -120,6 +133,41 @@ describe('a busy server', () => {
     const types = (await outcomes(many)).map(({ type }) => type);
     expect(types).toEqual(['Detection', 'Detection', 'Detection', 'EngineBusy']);
     expect(failures()).toEqual(['EngineBusy', 'EngineBusy']);
+  });
+
+  it('decodes nothing that it refuses, and forgets the places of requests that are answered', async () => {
+    const [one, other] = [await api.key('admin'), await api.key('admin')];
+    gpu.block();
+    const many = [];
+    for (let i = 1; i <= ENTRIES; i++) {
+      many.push(post(i % 2 ? one : other));
+      await expect.poll(waiting, PATIENT).toBe(i);
+    }
+    const before = gpu.decoded();
+    expect(before).toBeGreaterThanOrEqual(ENTRIES);
+    for (let i = 0; i < 10; i++)
+      expect((await outcomes([post(one)]))[0]).toMatchObject({ type: 'EngineBusy' });
+    expect(gpu.decoded()).toBe(before);
+    gpu.open();
+    expect(new Set((await outcomes(many)).map(({ type }) => type))).toEqual(new Set(['Detection']));
+    // Of each the photograph is decoded, and nothing comes of it: there is no such gallery.
+    gpu.block();
+    const enrol = `mutation ($image: ImageInput!) { enrolFace(image: $image, face: 0, identity: {
+      new: { gallery: { name: "nowhere" }, name: "x" } }) { __typename } }`;
+    for (let i = 0; i < 3 * ENTRIES; i++)
+      expect(await (await post(one, {}, enrol)).json()).toMatchObject({
+        data: { enrolFace: { __typename: 'GalleryNotFound' } },
+      });
+    expect(gpu.decoded()).toBe(before + 3 * ENTRIES);
+    const after = [];
+    for (let i = 1; i <= ENTRIES; i++) {
+      after.push(post(one));
+      await expect.poll(waiting, PATIENT).toBe(i);
+    }
+    gpu.open();
+    expect(new Set((await outcomes(after)).map(({ type }) => type))).toEqual(
+      new Set(['Detection']),
+    );
   });
 
   it('serves one request of a key before the second of another', async () => {

@@ -25,6 +25,8 @@ function fair(limits: QueueLimits = WIDE) {
     length: (n: number) => void lengths.push(n),
     waited: (ms: number) => void waits.push(ms),
   };
+  const rejecting = (name: string) => (error: Error & { code?: string }) =>
+    void rejected.push(`${name} ${error.code}`);
   const queue = createFairQueue<Named>({ limits, observe, now: () => time });
   return {
     queue,
@@ -34,10 +36,13 @@ function fair(limits: QueueLimits = WIDE) {
     pass: (ms: number) => {
       time += ms;
     },
-    add(caller: Caller, name: string, bytes = 1) {
-      const reject = (error: Error & { code?: string }) =>
-        void rejected.push(`${name} ${error.code}`);
-      queue.add({ caller, name, bytes, reject });
+    add(caller: Caller, name: string, bytes = 1, place?: Entry) {
+      queue.add({ caller, name, bytes, reject: rejecting(name) }, place);
+    },
+    hold(caller: Caller, name: string, bytes = 1): Entry {
+      const place = { caller, bytes, reject: rejecting(name) };
+      queue.hold(place);
+      return place;
     },
     /** Serves whoever is next; it takes `ms`. */
     serve(ms = 10): string | undefined {
@@ -176,6 +181,122 @@ describe('fair queue', () => {
     expect([queue.size, rejected]).toEqual([1, ['a Cancelled']]);
     expect(() => add(request('a', gone.signal), 'again')).toThrow('nobody waits');
     expect([serve(), serve()]).toEqual(['b', undefined]);
+  });
+
+  it('keeps places for what is still to come, and lets it in when all is full', () => {
+    const { queue, add, hold, serve, lengths } = fair({ entries: 3, bytes: 100 });
+    const places = ['a', 'b', 'c'].map((client) => hold(request(client), client));
+    expect(() => add(request('d'), 'd')).toThrow('too much work');
+    expect(() => hold(request('d'), 'd')).toThrow('too much work');
+    // Nobody has a turn for a place.
+    expect([queue.size, queue.entries(), serve(), lengths]).toEqual([0, [], undefined, []]);
+    add(request('b'), 'b ready', 1, places[1]);
+    expect(() => hold(request('d'), 'd')).toThrow('too much work');
+    expect([serve(), serve()]).toEqual(['b ready', undefined]);
+    hold(request('d'), 'd');
+    expect(() => hold(request('e'), 'e')).toThrow('too much work');
+  });
+
+  it('counts the memory of what has a place', () => {
+    const { add, hold, queue } = fair({ entries: 10, bytes: 100 });
+    const place = hold(request('a'), 'half', 50);
+    expect(() => hold(request('b'), 'more', 51)).toThrow('too much work');
+    add(request('a'), 'smaller than thought', 40, place);
+    const other = hold(request('b'), 'b', 60);
+    expect(() => add(request('c'), 'c', 1)).toThrow('too much work');
+    expect([queue.release(other), queue.release(other), queue.release(place)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    hold(request('c'), 'c', 60);
+  });
+
+  it('takes away a place before what waits already, from whoever has most of both', () => {
+    const { queue, add, hold, rejected } = fair({ entries: 4, bytes: 1e9 });
+    add(request('greedy'), 'waits');
+    const places = [1, 2, 3].map((n) => hold(request('greedy'), `place ${n}`));
+    hold(request('modest'), 'modest 0');
+    add(request('modest'), 'modest 1');
+    expect(rejected).toEqual(['place 3 EngineBusy', 'place 2 EngineBusy']);
+    expect(() => hold(request('modest'), 'modest 2')).toThrow('too much work');
+    // What lost its place is taken like anything else.
+    expect(() => add(request('greedy'), 'late', 1, places[2])).toThrow('too much work');
+    expect(queue.size).toBe(2);
+  });
+
+  it('never takes a place from a caller who has been served, nor from a job', () => {
+    const { add, hold, serve, rejected } = fair({ entries: 2, bytes: 1e9 });
+    const begun = request('a');
+    add(begun, 'first');
+    serve();
+    for (const n of [1, 2, 3]) hold(begun, `place ${n}`);
+    hold({ client: 'job 1', priority: 'job' }, 'job');
+    expect(() => hold(request('b'), 'b')).toThrow('too much work');
+    expect(rejected).toEqual([]);
+  });
+
+  it('gives back the places of whoever has gone', () => {
+    const gone = new AbortController();
+    const { add, hold, queue, rejected } = fair({ entries: 1, bytes: 1e9 });
+    const place = hold(request('a', gone.signal), 'a');
+    gone.abort();
+    expect([rejected, queue.release(place)]).toEqual([['a Cancelled'], false]);
+    expect(() => hold(request('a', gone.signal), 'again')).toThrow('nobody waits');
+    add(request('b'), 'b');
+  });
+
+  it('gives a client no credit for the time in which it had a place only', () => {
+    const { add, hold, serve } = fair();
+    const places = [0, 1, 2, 3].map((n) => hold(request('slow'), `${n}`));
+    for (let i = 0; i < 50; i++) add(request('a'), 'a');
+    for (let i = 0; i < 40; i++) serve(100);
+    for (const place of places) add(request('slow'), 'slow', 1, place);
+    const next = Array.from({ length: 4 }, () => serve(100)).sort();
+    expect(next).toEqual(['a', 'a', 'slow', 'slow']);
+  });
+
+  it('has all of its room again when all is done, whatever came', () => {
+    const what = fc.record({
+      kind: fc.constantFrom('hold', 'add', 'use', 'release', 'serve', 'leave'),
+      client: fc.constantFrom('a', 'b', 'c'),
+      bytes: fc.integer({ min: 1, max: 40 }),
+      which: fc.nat(),
+    });
+    fc.assert(
+      fc.property(fc.array(what, { maxLength: 60 }), (steps) => {
+        const { queue, add, hold, serve, rejected } = fair({ entries: 5, bytes: 100 });
+        const held: { place: Entry; gone: AbortController }[] = [];
+        const quietly = (work: () => void) => {
+          try {
+            work();
+          } catch (error) {
+            expect(error).toMatchObject({ code: expect.stringMatching('EngineBusy|Cancelled') });
+          }
+        };
+        for (const { kind, client, bytes, which } of steps) {
+          const ends = ['use', 'release', 'leave'].includes(kind);
+          const [chosen] = ends ? held.splice(which % Math.max(1, held.length), 1) : [];
+          if (kind === 'hold')
+            quietly(() => {
+              const gone = new AbortController();
+              held.push({ gone, place: hold(request(client, gone.signal), 'place', bytes) });
+            });
+          else if (kind === 'add') quietly(() => add(request(client), 'entry', bytes));
+          else if (kind === 'serve') serve();
+          else if (kind === 'leave') chosen?.gone.abort();
+          else if (kind === 'release') chosen && queue.release(chosen.place);
+          else if (chosen) quietly(() => add(chosen.place.caller, 'used', bytes, chosen.place));
+        }
+        for (const { place } of held) queue.release(place);
+        while (serve());
+        rejected.length = 0;
+        // As if it were new: so much fits, and no more.
+        for (let i = 0; i < 4; i++) hold(request('fresh'), 'fresh', 25);
+        expect(() => hold(request('fresh'), 'fresh', 1)).toThrow('too much work');
+        expect(rejected).toEqual([]);
+      }),
+    );
   });
 
   it('tells how many wait and how long they did', () => {

@@ -54,10 +54,10 @@ builder.queryFields((t) => ({
       image: t.arg({ type: ImageInput, required: true, description: 'The photograph.' }),
       options: t.arg({ type: DetectOptions, description: 'How hard to look.' }),
     },
-    resolve: async (_root, { image: input, options }, { engine }) => {
+    resolve: async (_root, { image: input, options }, context) => {
       const checked = detectOptions(options);
-      const upload = await readImage(input);
-      return { upload, faces: await engine.detect(upload.image, checked) };
+      const upload = await readImage(input, context);
+      return { upload, faces: await context.engine.detect(upload.image, checked) };
     },
   }),
 }));

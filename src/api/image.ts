@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { decodeImage } from '../engine/image/decode.ts';
+import type { Engine } from '../engine/engine.ts';
+import { checkImage, decodeImage, type ImageLimits } from '../engine/image/decode.ts';
+import type { Image } from '../engine/image/image.ts';
 import { FacegraphError } from '../errors.ts';
 import type { KeptFace, Upload } from '../faces/search/probe.ts';
 import { redeem } from '../faces/search/tokens.ts';
@@ -35,18 +37,20 @@ export interface ImageBy {
 }
 
 /**
- * Reads and decodes a photograph that a client sent.
+ * Reads and decodes a photograph that a client sent, once it has its place among what waits for the
+ * GPU; the place is the request's until it is used.
  * @throws FacegraphError `InvalidInput` for what is neither a file nor base64, `ImageTooLarge`,
- *   `UnsupportedImage`, `RateLimited`.
+ *   `UnsupportedImage`, `RateLimited`, `EngineBusy`.
  */
-export async function readImage(input: ImageBy): Promise<Upload> {
+export async function readImage(
+  input: ImageBy,
+  { engine }: Pick<Context, 'engine'>,
+): Promise<Upload> {
   const request = here();
   const { maxImageBytes: maxBytes, maxImagePixels: maxPixels } = request.limits;
   const bytes = await readImageBytes(input);
   admitImage(request, bytes);
-  const image = await measure('decode', 1, request.observe, () =>
-    decodeImage(bytes, { maxBytes, maxPixels }),
-  );
+  const image = await decodeAdmitted(engine, bytes, { maxBytes, maxPixels });
   return { image, bytes, hash: createHash('sha256').update(bytes).digest('hex') };
 }
 
@@ -56,9 +60,10 @@ export async function readImage(input: ImageBy): Promise<Upload> {
  */
 export async function readFace(
   { token, ...photograph }: ImageBy,
-  { db, key }: Pick<Context, 'db' | 'key'>,
+  { db, key, engine }: Pick<Context, 'db' | 'key' | 'engine'>,
 ): Promise<Upload | KeptFace> {
-  return token != null && key ? redeem(db, key.id, token) : readImage(photograph);
+  if (token == null || !key) return readImage(photograph, { engine });
+  return redeem(db, key.id, token, (crop, limits) => decodeAdmitted(engine, crop, limits));
 }
 
 /** What tells a photograph from others in a request; of a face of one, which face it is too. */
@@ -85,6 +90,19 @@ export async function readImageBytes({ file, base64, token }: ImageBy): Promise<
     throw new FacegraphError('InvalidInput', 'image.file is not a file part of the request');
   if (file.size > maxBytes) throw tooLarge(maxBytes);
   return new Uint8Array(await file.arrayBuffer());
+}
+
+async function decodeAdmitted(
+  engine: Engine,
+  bytes: Uint8Array,
+  limits: ImageLimits,
+): Promise<Image> {
+  const { observe, held } = here();
+  const { image, release } = await engine.admit(checkImage(bytes, limits), (gone) =>
+    measure('decode', 1, observe, () => decodeImage(bytes, limits, gone)),
+  );
+  held.push(release);
+  return image;
 }
 
 function here() {

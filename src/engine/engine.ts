@@ -51,12 +51,33 @@ export interface SearchIndex {
   destroy(): void;
 }
 
+/** A decoded picture that has a place among what waits for the GPU. */
+export interface Admitted {
+  readonly image: Image;
+  /** Gives the place back where no work with the picture was asked for; else nothing happens. */
+  release(): void;
+}
+
 /** What the adapter is and can do, for doctor, health and benches. */
 export type AdapterSummary = Gpu['adapter'];
 
 /** The whole inference engine over one GPU device. All calls may be made concurrently; the GPU serves them in order. */
 export interface Engine {
   readonly adapter: AdapterSummary;
+  /**
+   * Takes the place of a picture among what waits for the GPU, and only then decodes it: nothing is
+   * decoded to be refused afterwards. The first `detect`, `embed` or `classify` with the picture has
+   * the place, and is not refused; it is given back when decoding fails.
+   * @param size of the picture as its file says.
+   * @param decode gets a signal that is aborted when the place is lost: to a client who has less
+   *   waiting, or because the caller has gone.
+   * @throws FacegraphError `EngineBusy`, `Cancelled`, `ImageTooLarge` when the GPU cannot hold it, and
+   *   what `decode` throws.
+   */
+  admit(
+    size: Pick<Image, 'width' | 'height'>,
+    decode: (gone: AbortSignal) => Promise<Image>,
+  ): Promise<Admitted>;
   /**
    * Every face of the image, best confidence first; empty when there is none.
    * @throws FacegraphError `InvalidInput` for options outside of their bounds, or that let through more

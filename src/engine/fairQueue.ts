@@ -6,6 +6,8 @@ export interface Entry {
   readonly caller: Caller;
   /** Memory that it keeps alive while it waits. */
   readonly bytes: number;
+  /** Aborted when nobody waits for it any more; its caller's where absent. */
+  readonly signal?: AbortSignal;
   /** Ends its waiting without a turn. */
   reject(error: Error): void;
 }
@@ -42,14 +44,23 @@ export interface FairQueue<E extends Entry> {
   /** Every waiting entry, in order of arrival. */
   entries(): E[];
   /**
-   * Lets an entry wait, until its turn comes or its caller's signal is aborted: then it is rejected
-   * with `Cancelled`.
+   * Keeps a place for an entry that is still to be prepared. A place counts as if the entry waited, and
+   * is refused, rejected and taken away like one; places of a client go before what waits already.
+   * @throws FacegraphError `EngineBusy`, `Cancelled`, as `add` does.
+   */
+  hold(place: Entry): void;
+  /** Gives a place back. @returns false when it was used, lost or given back before. */
+  release(place: Entry): boolean;
+  /**
+   * Lets an entry wait, until its turn comes or its signal is aborted: then it is rejected with
+   * `Cancelled`.
+   * @param place one that is kept for it, which is used up; the entry is then taken for certain.
    * @throws FacegraphError `EngineBusy` with `retryAfter` when the queue is full. Where another client
    *   has more waiting, that one's newest entry is rejected so instead. What jobs, the process, and
    *   callers who had a turn before ask for is always taken: there is little of it, and of the last
    *   the work done so far would be lost.
    */
-  add(entry: E): void;
+  add(entry: E, place?: Entry): void;
   /** Whose turn it is, still waiting. */
   peek(): E | undefined;
   /** Begins an entry: it waits no more. */
@@ -62,6 +73,7 @@ interface Client<E> {
   /** Booked time; a client that comes to wait starts no lower than those who are served. */
   spent: number;
   readonly waiting: Waiting<E>[];
+  readonly places: Entry[];
 }
 
 interface Waiting<E> {
@@ -85,6 +97,8 @@ export function createFairQueue<E extends Entry>(options: FairQueueOptions): Fai
   /** What the client who was served last had been booked then. */
   const clocks = { request: 0, job: 0 };
   const all = new Map<E, Waiting<E>>();
+  /** Each with what gives it back when nobody waits any more. */
+  const places = new Map<Entry, () => void>();
   const begun = new WeakSet<Caller>();
   let bytes = 0;
   let pace = 0;
@@ -92,7 +106,7 @@ export function createFairQueue<E extends Entry>(options: FairQueueOptions): Fai
   const clientOf = ({ priority, client = 'unknown' }: Caller): Client<E> => {
     let found = groups[priority].get(client);
     if (!found) {
-      found = { spent: clocks[priority], waiting: [] };
+      found = { spent: clocks[priority], waiting: [], places: [] };
       groups[priority].set(client, found);
     }
     return found;
@@ -105,32 +119,55 @@ export function createFairQueue<E extends Entry>(options: FairQueueOptions): Fai
     bytes -= entry.bytes;
     const { waiting: own } = clientOf(entry.caller);
     own.splice(own.indexOf(waiting), 1);
-    entry.caller.signal?.removeEventListener('abort', waiting.leave);
+    signalOf(entry)?.removeEventListener('abort', waiting.leave);
     observe?.length(all.size);
     return waiting;
   };
 
-  const refusable = ({ caller }: E) =>
+  const release = (place: Entry): boolean => {
+    const leave = places.get(place);
+    if (!leave) return false;
+    places.delete(place);
+    bytes -= place.bytes;
+    const { places: own } = clientOf(place.caller);
+    own.splice(own.indexOf(place), 1);
+    signalOf(place)?.removeEventListener('abort', leave);
+    return true;
+  };
+
+  const refusable = ({ caller }: Entry) =>
     caller.priority === 'request' && caller !== PROCESS && !begun.has(caller);
+  const taken = () => all.size + places.size;
   const full = (more: number) =>
-    all.size >= limits.entries || (all.size > 0 && bytes + more > limits.bytes);
+    taken() >= limits.entries || (taken() > 0 && bytes + more > limits.bytes);
   const busy = () => {
-    const seconds = Math.max(1, Math.ceil((all.size * pace) / lanes / 1000));
+    const seconds = Math.max(1, Math.ceil((taken() * pace) / lanes / 1000));
     return engineBusy(`too much work is waiting: try again in ${seconds} s`, seconds);
   };
 
-  /** Rejects the newest entry of whoever has most waiting, so that `client` gets its place. */
+  /**
+   * Rejects the newest of whoever has most waiting, so that `client` gets its place: what is not yet
+   * prepared before what is, since that would be prepared in vain.
+   */
   const makeRoom = (client: Client<E>): boolean => {
-    const [longest] = [...groups.request.values()].sort(
-      (a, b) => b.waiting.length - a.waiting.length,
-    );
-    if (!longest || longest.waiting.length <= client.waiting.length + 1) return false;
-    const victim = longest.waiting.findLast(({ entry }) => refusable(entry))?.entry;
+    const [longest] = [...groups.request.values()].sort((a, b) => has(b) - has(a));
+    if (!longest || has(longest) <= has(client) + 1) return false;
+    const place = longest.places.findLast(refusable);
+    const entry = longest.waiting.findLast((waiting) => refusable(waiting.entry))?.entry;
+    const victim = place ?? entry;
     if (!victim) return false;
     const error = busy();
-    remove(victim);
+    if (!release(victim)) remove(entry!);
     victim.reject(error);
     return true;
+  };
+
+  /** Sees to it that something may come to wait. */
+  const admit = (entry: Entry): void => {
+    if (signalOf(entry)?.aborted) throw cancelled();
+    if (!refusable(entry)) return;
+    const client = clientOf(entry.caller);
+    while (full(entry.bytes)) if (!makeRoom(client)) throw busy();
   };
 
   const least = (priority: Caller['priority']): E | undefined => {
@@ -156,11 +193,22 @@ export function createFairQueue<E extends Entry>(options: FairQueueOptions): Fai
       return all.size;
     },
     entries: () => [...all.keys()],
-    add(entry) {
+    hold(place) {
+      admit(place);
+      const leave = () => {
+        release(place);
+        place.reject(cancelled());
+      };
+      places.set(place, leave);
+      clientOf(place.caller).places.push(place);
+      bytes += place.bytes;
+      signalOf(place)?.addEventListener('abort', leave, { once: true });
+    },
+    release,
+    add(entry, place) {
       const { caller } = entry;
-      if (caller.signal?.aborted) throw cancelled();
+      if (!place || !release(place)) admit(entry);
       const client = clientOf(caller);
-      if (refusable(entry)) while (full(entry.bytes)) if (!makeRoom(client)) throw busy();
       if (client.waiting.length === 0)
         client.spent = Math.max(client.spent, clocks[caller.priority]);
       const leave = () => {
@@ -171,7 +219,7 @@ export function createFairQueue<E extends Entry>(options: FairQueueOptions): Fai
       client.waiting.push(waiting);
       all.set(entry, waiting);
       bytes += entry.bytes;
-      caller.signal?.addEventListener('abort', leave, { once: true });
+      signalOf(entry)?.addEventListener('abort', leave, { once: true });
       observe?.length(all.size);
     },
     peek: () => overdue() ?? least('request') ?? least('job'),
@@ -184,14 +232,23 @@ export function createFairQueue<E extends Entry>(options: FairQueueOptions): Fai
       const { priority } = caller;
       clocks[priority] = Math.max(clocks[priority], clientOf(caller).spent);
       // Who waits for nothing and is owed nothing need not be remembered.
-      for (const [name, { spent, waiting: left }] of groups[priority])
-        if (left.length === 0 && spent <= clocks[priority]) groups[priority].delete(name);
+      for (const [name, other] of groups[priority])
+        if (has(other) === 0 && other.spent <= clocks[priority]) groups[priority].delete(name);
     },
     charge(caller, ms) {
       clientOf(caller).spent += ms;
       pace = pace === 0 ? ms : (1 - NEWS) * pace + NEWS * ms;
     },
   };
+}
+
+/** What of a client counts: the entries that wait, and those that have a place. */
+function has({ waiting, places }: Client<unknown>): number {
+  return waiting.length + places.length;
+}
+
+function signalOf({ signal, caller }: Entry): AbortSignal | undefined {
+  return signal ?? caller.signal;
 }
 
 function cancelled(): FacegraphError {

@@ -14,16 +14,29 @@ export interface Batching<I, O> {
   run(items: readonly I[]): Promise<readonly O[]>;
 }
 
+/** A place in the queue for work that is still to be prepared. */
+export type Place = Pick<Entry, 'caller' | 'bytes' | 'reject'>;
+
 /** Work for one GPU, one piece after another. */
 export interface GpuQueue {
   /**
+   * Keeps a place for work that the current caller will ask for.
+   * @param bytes memory that the work will keep alive while it waits.
+   * @param lost hears that the place is gone, before it was used, and why: `EngineBusy`, `Cancelled`.
+   * @throws FacegraphError `EngineBusy`, `Cancelled`, as `FairQueue.hold` does.
+   */
+  hold(bytes: number, lost: (error: Error) => void): Place;
+  /** Gives a place back that was not used; else nothing happens. */
+  release(place: Place): void;
+  /**
    * Does a piece of work alone when its caller's turn comes.
    * @param bytes memory that it keeps alive while it waits.
+   * @param place one that is kept for it.
    * @throws FacegraphError `EngineBusy`, `Cancelled`, as `FairQueue.add` does, and what `work` throws.
    */
-  run<T>(work: () => Promise<T>, bytes?: number): Promise<T>;
+  run<T>(work: () => Promise<T>, bytes?: number, place?: Place): Promise<T>;
   /** Does an item together with those of other callers that wait for the same batching. */
-  join<I, O>(batching: Batching<I, O>, item: I): Promise<O>;
+  join<I, O>(batching: Batching<I, O>, item: I, place?: Place): Promise<O>;
   /** Takes nothing new and waits until all is done that was taken. */
   close(): Promise<void>;
 }
@@ -68,11 +81,20 @@ export function createGpuQueue({ limits, observe, batched }: GpuQueueOptions): G
   };
   let arrived: (() => void) | undefined;
 
-  const add = <I, O>(batching: Batching<I, O>, item: I, bytes: number): Promise<O> =>
-    new Promise((resolve, reject) => {
-      if (closed) throw engineBusy('the engine is shutting down', 5);
-      const caller = currentCaller();
-      queue.add({ caller, bytes, batching, item, resolve: resolve as Waiting['resolve'], reject });
+  const whileOpen = () => {
+    if (closed) throw engineBusy('the engine is shutting down', 5);
+  };
+
+  const add = <I, O>(
+    batching: Batching<I, O>,
+    item: I,
+    bytes: number,
+    place: Place | undefined,
+  ): Promise<O> =>
+    new Promise((done, reject) => {
+      whileOpen();
+      const resolve = done as Waiting['resolve'];
+      queue.add({ caller: currentCaller(), bytes, batching, item, resolve, reject }, place);
       arrived?.();
       working ??= nobody.runInAsyncScope(work);
     });
@@ -144,8 +166,16 @@ export function createGpuQueue({ limits, observe, batched }: GpuQueueOptions): G
   };
 
   return {
-    run: <T>(task: () => Promise<T>, bytes = 0) => add(ALONE, task, bytes) as Promise<T>,
-    join: (batching, item) => add(batching, item, batching.bytes(item)),
+    hold(bytes, lost) {
+      whileOpen();
+      const place = { caller: currentCaller(), bytes, reject: lost };
+      queue.hold(place);
+      return place;
+    },
+    release: (place) => void queue.release(place),
+    run: <T>(task: () => Promise<T>, bytes = 0, place?: Place) =>
+      add(ALONE, task, bytes, place) as Promise<T>,
+    join: (batching, item, place) => add(batching, item, batching.bytes(item), place),
     async close() {
       closed = true;
       await working;

@@ -15,7 +15,10 @@ export interface ImageBuffer {
  * Refuses an image that the GPU cannot hold, before anything of it is uploaded.
  * @throws FacegraphError `ImageTooLarge`.
  */
-export function checkFits({ width, height }: Image, limits: Gpu['adapter']['limits']): void {
+export function checkFits(
+  { width, height }: Pick<Image, 'width' | 'height'>,
+  limits: Gpu['adapter']['limits'],
+): void {
   const pixels = Math.floor(limits.maxStorageBufferBindingSize / 3) - 2;
   if (width * height > pixels)
     throw new FacegraphError(

@@ -1,12 +1,13 @@
 import { engineBusy, FacegraphError } from '../errors.ts';
 import { type Gpu, openGpu, type Replacements } from '../gpu/device.ts';
+import { createAdmission } from './admission.ts';
 import { createDetector, type Detector } from './detect.ts';
 import { createEmbeddingNetwork, type EmbeddingNetwork, LARGEST_BATCH } from './embed.ts';
 import { createEmbedder } from './embedder.ts';
 import type { Engine } from './engine.ts';
 import type { Face } from './face.ts';
 import { DEFAULT_QUEUE, type QueueLimits, type QueueObserver } from './fairQueue.ts';
-import { type Batching, createGpuQueue } from './gpuQueue.ts';
+import { type Batching, createGpuQueue, type Place } from './gpuQueue.ts';
 import type { Image } from './image/image.ts';
 import { checkFits, createImageBuffer, type ImageBuffer } from './imageBuffer.ts';
 import { profileModel } from './profile/profileModel.ts';
@@ -68,6 +69,7 @@ const BLANK: Image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) 
 export async function openEngine(options: EngineOptions = {}): Promise<OpenedEngine> {
   const { limits = DEFAULT_QUEUE, observe, batched, replaced } = options;
   const queue = createGpuQueue({ limits, observe, batched });
+  const { admit, placeOf } = createAdmission(queue);
   let session = await openSession(replaced);
   let profiling = false;
 
@@ -75,8 +77,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
     if (session.gpu.lost) session = await openSession(replaced);
     return task(session);
   };
-  const inTurn = <T>(task: (session: Session) => Promise<T>, bytes = 0): Promise<T> =>
-    queue.run(() => onSession(task), bytes);
+  const inTurn = <T>(
+    task: (session: Session) => Promise<T>,
+    bytes = 0,
+    place?: Place,
+  ): Promise<T> => queue.run(() => onSession(task), bytes, place);
 
   const batchings = new Map<string, Embedding>();
   const embedding = (model: Manifest): Embedding => {
@@ -101,11 +106,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
 
   return {
     adapter: session.gpu.adapter,
+    async admit(size, decode) {
+      checkFits(size, session.gpu.adapter.limits);
+      return admit(size, decode);
+    },
     async detect(image, detectOptions = {}) {
       checkFits(image, session.gpu.adapter.limits);
       return inTurn(
         async (s) => (await detector(s)).detect(s.image.load(image), detectOptions),
         image.data.length,
+        placeOf(image),
       );
     },
     async embedder(name) {
@@ -115,7 +125,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
       if (!session.networks.has(model.name)) await inTurn((s) => network(s, model));
       return createEmbedder(model, async (image, faces) => {
         checkFits(image, session.gpu.adapter.limits);
-        return faces.length > 0 ? queue.join(embedding(model), { image, faces }) : [];
+        if (faces.length === 0) return [];
+        return queue.join(embedding(model), { image, faces }, placeOf(image));
       });
     },
     index,

@@ -58,6 +58,10 @@ export function fakeEngine(): FakeEngine {
       subgroupSize: [4, 4],
       limits: {},
     },
+    admit: async (_size, decode) => ({
+      image: await decode(new AbortController().signal),
+      release: () => undefined,
+    }),
     async detect(image) {
       engine.detected++;
       const { failure } = engine;

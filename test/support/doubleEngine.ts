@@ -33,6 +33,10 @@ export function doubleEngine(): Engine & { readonly openIndexes: number } {
     get openIndexes() {
       return openIndexes;
     },
+    admit: async (_size, decode) => ({
+      image: await decode(new AbortController().signal),
+      release: () => undefined,
+    }),
     async detect(image) {
       const faces: Face[] = [];
       for (let x = 0; x < image.width; x += image.height)

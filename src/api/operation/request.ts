@@ -44,6 +44,8 @@ export interface RequestRecord extends Caller {
   /** Of the images' files. */
   bytes: number;
   pixels: number;
+  /** Give back what the request still holds when it is answered. */
+  readonly held: (() => void)[];
 }
 
 const SANE_ID = /^[\w.:/+=-]{1,128}$/;
@@ -77,6 +79,7 @@ export function newRequest(
     images: 0,
     bytes: 0,
     pixels: 0,
+    held: [],
   };
   return record;
 }
@@ -94,9 +97,13 @@ export function identifyClient(
   request.client = key?.id ?? `address ${connection?.socket.remoteAddress}`;
 }
 
-/** Does work, and whatever it begins, in the name of a request. */
-export function serving<T>(request: RequestRecord, work: () => T): T {
-  return storage.run(request, () => inNameOf(request, work));
+/** Answers a request: does work, and whatever it begins, in its name. */
+export async function serving<T>(request: RequestRecord, answer: () => Promise<T> | T): Promise<T> {
+  try {
+    return await storage.run(request, () => inNameOf(request, answer));
+  } finally {
+    for (const giveBack of request.held) giveBack();
+  }
 }
 
 /** The request in whose name this is done; undefined for what the server does by itself. */

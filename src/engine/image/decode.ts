@@ -1,6 +1,6 @@
 import { FacegraphError } from '../../errors.ts';
 import { DEFAULT_QUEUE, type QueueLimits, type QueueObserver } from '../fairQueue.ts';
-import { readHeader } from './header.ts';
+import { type Header, readHeader } from './header.ts';
 import type { Image } from './image.ts';
 import { createPool, type Pool, WorkerFailure } from './pool.ts';
 import type { DecodeAnswer, DecodeRequest } from './worker.ts';
@@ -34,28 +34,39 @@ export function setUpDecoder(given: DecoderOptions): void {
 }
 
 /**
- * Decodes a JPEG (baseline or progressive; grey, YCbCr, RGB, CMYK, YCCK) or a PNG (any kind) in a worker thread and turns
- * it upright by its EXIF orientation. Transparency is laid over white; colour profiles are ignored. The bytes are
- * copied to the worker, since a transfer would take them from the caller; the pixels come back without a copy.
- * @throws FacegraphError `ImageTooLarge` or `UnsupportedImage`, with the reason in one line; `EngineBusy` when too many
- *   pictures wait, `Cancelled` when the current caller's signal is aborted before its turn.
+ * What a file's header says, where the picture may be decoded.
+ * @throws FacegraphError `ImageTooLarge` or `UnsupportedImage`, with the reason in one line.
  */
-export async function decodeImage(
-  bytes: Uint8Array,
-  limits: ImageLimits = DEFAULT_LIMITS,
-): Promise<Image> {
+export function checkImage(bytes: Uint8Array, limits: ImageLimits): Header {
   if (bytes.length > limits.maxBytes) {
     throw tooLarge(`${millions(bytes.length)} MB`, `${millions(limits.maxBytes)} MB`);
   }
   const header = readHeader(bytes);
   const { width, height } = header;
-  const pixels = width * height;
-  if (pixels > limits.maxPixels) {
+  if (width * height > limits.maxPixels) {
     throw tooLarge(`${width}x${height} pixels`, `${millions(limits.maxPixels)} megapixels`);
   }
   if (Math.max(width, height) > MAX_SIDE) {
     throw tooLarge(`${width}x${height} pixels`, `${MAX_SIDE} pixels a side`);
   }
+  return header;
+}
+
+/**
+ * Decodes a JPEG (baseline or progressive; grey, YCbCr, RGB, CMYK, YCCK) or a PNG (any kind) in a worker thread and turns
+ * it upright by its EXIF orientation. Transparency is laid over white; colour profiles are ignored. The bytes are
+ * copied to the worker, since a transfer would take them from the caller; the pixels come back without a copy.
+ * @param gone aborted when nobody waits for the picture any more; the current caller's signal where absent.
+ * @throws FacegraphError as `checkImage`; `EngineBusy` when too many pictures wait, `Cancelled` when `gone` is aborted
+ *   before its turn.
+ */
+export async function decodeImage(
+  bytes: Uint8Array,
+  limits: ImageLimits = DEFAULT_LIMITS,
+  gone?: AbortSignal,
+): Promise<Image> {
+  const header = checkImage(bytes, limits);
+  const pixels = header.width * header.height;
   // One budget for all threads: pictures at the limit are decoded one at a time (1.4 GB each in jpeg-js, 2 GB in pngjs).
   pool ??= createPool(new URL('./worker.mjs', import.meta.url), {
     threads: THREADS,
@@ -70,6 +81,7 @@ export async function decodeImage(
     cost: pixels,
     // Four times what a slow core needs for the dearest kinds (0.5 s a megapixel).
     timeout: 5_000 + pixels / 500,
+    signal: gone,
   };
   const answer = await pool.run(job).catch((error: Error) => {
     if (!(error instanceof WorkerFailure)) throw error;

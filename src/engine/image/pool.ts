@@ -10,6 +10,8 @@ export interface Job<Q> {
   readonly cost: number;
   /** Milliseconds of running, waiting not counted, after which the worker is killed. */
   readonly timeout: number;
+  /** Aborted when nobody waits for it any more; the caller's where absent. */
+  readonly signal?: AbortSignal;
 }
 
 /** The worker was killed by the job it ran, or by the clock. */

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Face } from '../../engine/face.ts';
-import { decodeImage } from '../../engine/image/decode.ts';
+import { decodeImage, type ImageLimits } from '../../engine/image/decode.ts';
 import { packPng } from '../../engine/image/encode.ts';
+import type { Image } from '../../engine/image/image.ts';
 import { cut, surroundings } from '../../engine/surroundings.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Prisma, PrismaClient } from '../../generated/prisma/client.ts';
@@ -55,9 +56,15 @@ export async function keepFace(
 
 /**
  * The face that a token stands for.
+ * @param decode decodes what was kept of its photograph.
  * @throws FacegraphError `TokenInvalid` for one that is unknown, expired or another key's.
  */
-export async function redeem(db: PrismaClient, keyId: string, secret: string): Promise<KeptFace> {
+export async function redeem(
+  db: PrismaClient,
+  keyId: string,
+  secret: string,
+  decode: (crop: Uint8Array, limits: ImageLimits) => Promise<Image> = decodeImage,
+): Promise<KeptFace> {
   const row = await db.faceToken.findFirst({
     where: { id: hashed(secret), keyId, expiresAt: { gt: new Date() } },
   });
@@ -68,7 +75,7 @@ export async function redeem(db: PrismaClient, keyId: string, secret: string): P
   return {
     face: faceFromRow(row),
     // Our own file, which may be larger than what clients may send.
-    image: await decodeImage(row.crop, {
+    image: await decode(row.crop, {
       maxBytes: Number.MAX_SAFE_INTEGER,
       maxPixels: MAX_PIXELS,
     }),
