@@ -1,4 +1,5 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { createLog, loggable } from './api/operation/log.ts';
 import { measuredEngine } from './api/operation/measuredEngine.ts';
 import { createMetrics, type Metrics } from './api/operation/metrics.ts';
@@ -80,7 +81,7 @@ async function serve(config: Config): Promise<void> {
   });
   const servers = [await listen(api, host, port)];
   if (typeof metricsAt === 'number') servers.push(await listen(scraped(metrics), host, metricsAt));
-  const [at, scrapedAt] = servers.map((server) => `http://${host}:${portOf(server)}`);
+  const [at, scrapedAt] = servers.map((server) => urlOf(host, server));
   const stop = async (): Promise<void> => {
     // Who asks twice does not want to wait.
     if (!accepting) process.exit(1);
@@ -129,9 +130,10 @@ function listen(handler: RequestListener, host: string, port: number): Promise<S
   });
 }
 
-function portOf(server: Server): number | undefined {
+function urlOf(host: string, server: Server): string {
   const address = server.address();
-  return typeof address === 'object' && address ? address.port : undefined;
+  const port = typeof address === 'object' && address ? address.port : undefined;
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
 function scraped(metrics: Metrics): RequestListener {

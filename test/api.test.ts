@@ -218,6 +218,23 @@ for (const { name, skip } of databases)
       expect(await api.database.client.embedding.count()).toBe(2);
     });
 
+    it('tells a client of a U+0000 that the database cannot compare', async () => {
+      const node = Buffer.from('Identity:a\0b').toString('base64');
+      const text = 'a\0b';
+      for (const query of [
+        'query ($text: String!) { gallery(by: { name: $text }) { id } }',
+        'query ($node: ID!) { node(id: $node) { id } }',
+      ]) {
+        const { errors } = await api.run(query, { variables: { text, node } });
+        expect(errors).toMatchObject([
+          {
+            message: 'a text or an id of the request has a character U+0000',
+            extensions: { code: 'InvalidInput' },
+          },
+        ]);
+      }
+    });
+
     it('finds everybody again after a restart', async () => {
       const before = await identify(picture(green, blue), { gallery: { name: 'crew' } });
       await api.close();

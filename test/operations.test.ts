@@ -1,6 +1,6 @@
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMetrics } from '../src/api/operation/metrics.ts';
 import { createRates } from '../src/api/operation/rates.ts';
 import { createServer } from '../src/api/server.ts';
@@ -15,12 +15,14 @@ const base64 = (file: Uint8Array) => Buffer.from(file).toString('base64');
 const FACE = picture(PEOPLE.red);
 
 /** Waits in `detect` until told; its faces are those of the double. */
-function slowEngine(): FakeEngine & { wait: Promise<void> } {
+function slowEngine(): FakeEngine & { wait: Promise<void>; waiting: number } {
   const engine = fakeEngine();
   const { detect } = engine;
-  const slow = Object.assign(engine, { wait: Promise.resolve() });
+  const slow = Object.assign(engine, { wait: Promise.resolve(), waiting: 0 });
   engine.detect = async (...given) => {
+    slow.waiting++;
     await slow.wait;
+    slow.waiting--;
     return detect(...given);
   };
   return slow;
@@ -158,6 +160,7 @@ describe('operations', () => {
       const variables = { image: { base64: base64(FACE) } };
       const slow = post(two, variables);
       const quick = await post('{ health { faces } }');
+      await vi.waitUntil(() => engine.waiting === 2, { timeout: 30_000 });
       await new Promise((resolve) => setTimeout(resolve, 60));
       go();
       const counts = async (response: Response) => {
@@ -272,6 +275,22 @@ describe('limits', () => {
     const { errors } = await api.run(detects(4), { ...image(FACE), key });
     expect(errors?.[0].message).toContain('maximum complexity');
     expect(engine.detected).toBe(before);
+  });
+
+  it('count every candidate that may come, and an embedding as the numbers it is', async () => {
+    // A key each, since what is refused for its cost has spent its share too.
+    const ask = async (query: string) =>
+      api.run(`{ ${query} }`, { key: await api.key('identify', 'embed', 'gallery:read') });
+    const identify = (top: number) =>
+      ask(`identify(image: { base64: "" }, gallery: { name: "x" }, top: ${top}) { ... on Identification {
+        faces { candidates { identity { faces(first: 5) { edges { node { id } } } } } } } }`);
+    expect((await identify(100)).errors?.[0].message).toContain('maximum complexity');
+    expect((await identify(5)).errors).toBeUndefined();
+    const embed = (times: number) =>
+      ask(`embed(image: { base64: "" }) { ... on Embeddings { faces {
+        ${[...Array(times).keys()].map((i) => `e${i}: embedding`).join(' ')} } } }`);
+    expect((await embed(20)).errors?.[0].message).toContain('maximum complexity');
+    expect((await embed(1)).errors).toBeUndefined();
   });
 
   it('count the pixels of all images together', async () => {

@@ -108,6 +108,14 @@ export function pageCost(args: { first?: number | null; last?: number | null }):
   return { field: 1, multiplier: Math.min(args.first ?? args.last ?? 20, 100) };
 }
 
+/**
+ * Cost of a field that answers up to `top` rows of something outside of a connection: its own, and its
+ * selection once per row.
+ */
+export function topCost(own: number, top: number | null | undefined, most = 100) {
+  return { field: own, multiplier: Math.min(Math.max(top ?? 1, 1), most) };
+}
+
 builder.scalarType('DateTime', {
   description:
     'A moment, ISO 8601 with a zone, e.g. `2026-01-31T12:00:00.000Z`. Answers are in UTC.',

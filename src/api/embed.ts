@@ -5,7 +5,7 @@ import {
   type EmbeddedFace as Shape,
 } from '../faces/search/embedFaces.ts';
 import { type EmbeddingFound, searchByEmbedding } from '../faces/search/identifyPeople.ts';
-import { builder, IMAGE_COST } from './builder.ts';
+import { builder, IMAGE_COST, topCost } from './builder.ts';
 import { DecisionRule } from './decision.ts';
 import * as failures from './failures.ts';
 import { Candidate } from './identify.ts';
@@ -25,6 +25,8 @@ const EmbeddedFace = builder
       }),
       embedding: t.floatList({
         description: 'L2-normalised: the cosine distance of two is 1 minus their dot product.',
+        // Up to 40 KB of JSON a face, and again under each alias.
+        complexity: IMAGE_COST / 5,
         resolve: ({ embedding }) => [...embedding],
       }),
     }),
@@ -110,7 +112,7 @@ builder.queryFields((t) => ({
     description:
       'Compares an embedding with everybody in one or several galleries of one model. Scope `embed`.',
     authScopes: { embed: true },
-    complexity: { field: IMAGE_COST / 10 },
+    complexity: ({ top }) => topCost(IMAGE_COST / 10, top),
     errors: {
       types: [
         failures.GalleryNotFound,

@@ -4,7 +4,7 @@ import {
   type PeopleIdentified,
 } from '../faces/search/identifyPeople.ts';
 import type { Person } from '../faces/search/people.ts';
-import { builder, IMAGE_COST } from './builder.ts';
+import { builder, IMAGE_COST, topCost } from './builder.ts';
 import { Decision, DecisionRule, Explanation, FMR_BELOW, FMR_ESTIMATE } from './decision.ts';
 import { FaceNode } from './face.ts';
 import * as failures from './failures.ts';
@@ -107,9 +107,9 @@ builder.queryFields((t) => ({
   identify: t.field({
     type: Identification,
     description:
-      'Compares every face of an image with everybody in one or several galleries of one model, exactly, on the GPU. Scope `identify`.',
+      'Compares every face of an image with everybody in one or several galleries of one model: exactly, on the GPU, up to the size (`FACEGRAPH_EXACT_LIMIT`) from which the database is asked, which is not exact. Scope `identify`.',
     authScopes: { identify: true },
-    complexity: { field: IMAGE_COST },
+    complexity: ({ top }) => topCost(IMAGE_COST, top),
     errors: {
       types: [
         failures.GalleryNotFound,

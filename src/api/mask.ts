@@ -2,6 +2,9 @@ import { PothosValidationError } from '@pothos/core';
 import { GraphQLError } from 'graphql';
 import { maskError as mask } from 'graphql-yoga';
 import { type ErrorCode, FacegraphError } from '../errors.ts';
+import { refusesNul } from '../faces/database/violates.ts';
+
+const NUL = 'a text or an id of the request has a character U+0000';
 
 /**
  * What a client sees of an error that is no member of a union: expected failures with their code,
@@ -12,7 +15,8 @@ export function maskError(error: unknown, message: string): Error {
   if (error instanceof GraphQLError && code) {
     const { nodes, path, originalError } = error;
     const extensions = { code, ...whenToRetry(originalError) };
-    return new GraphQLError(error.message, { nodes, path, extensions });
+    const told = refusesNul(originalError) ? NUL : error.message;
+    return new GraphQLError(told, { nodes, path, extensions });
   }
   // Never the development form, which adds the original error to the answer.
   return mask(error, message, false);
@@ -26,10 +30,10 @@ function whenToRetry(cause: unknown) {
 
 /**
  * The code of an error that clients cause: a failure of the domain, a malformed node id or cursor,
- * a query that costs too much. Undefined for a bug.
+ * a text that no database can compare, a query that costs too much. Undefined for a bug.
  */
 export function expectedCode(error: unknown): ErrorCode | undefined {
   const cause = error instanceof GraphQLError ? error.originalError : error;
   if (cause instanceof FacegraphError) return cause.code;
-  return cause instanceof PothosValidationError ? 'InvalidInput' : undefined;
+  return cause instanceof PothosValidationError || refusesNul(cause) ? 'InvalidInput' : undefined;
 }

@@ -1,6 +1,6 @@
 import { type SimilarFace as Shape, similarFaces } from '../faces/search/similarFaces.ts';
 import { within } from './arguments.ts';
-import { builder } from './builder.ts';
+import { builder, topCost } from './builder.ts';
 import { FaceNode } from './face.ts';
 import { DeviceLost, EngineBusy, FaceNotFound, InvalidInput, ModelMismatch } from './failures.ts';
 
@@ -33,7 +33,7 @@ builder.queryFields((t) => ({
     description:
       'The faces nearest to an enrolled one in its gallery, whoever they belong to and unassigned ones too. Scope `identify`.',
     authScopes: { identify: true },
-    complexity: ({ top }) => ({ field: 10, multiplier: Math.min(Math.max(top ?? 10, 1), 100) }),
+    complexity: ({ top }) => topCost(10, top),
     errors: { types: [FaceNotFound, ModelMismatch, InvalidInput, DeviceLost, EngineBusy] },
     args: {
       face: t.arg.globalID({ required: true, for: [FaceNode], description: 'Whose neighbours.' }),

@@ -9,7 +9,7 @@ import {
   imagesOf,
   present,
 } from './evaluation.ts';
-import { DEFAULT_MODEL, detectOptions, integer, modelOption } from './options.ts';
+import { DEFAULT_MODEL, detectOptions, integer, modelOption, seedOption } from './options.ts';
 import { withEngine } from './session.ts';
 
 interface Options extends EvaluationOptions {
@@ -24,15 +24,11 @@ export function registerEvalCalibration(group: Command): void {
     .command('calibration')
     .description('whether a calibration on some people keeps its false match rates among others')
     .addOption(
-      new Option('--seed <n>', 'draws the first division into halves')
-        .argParser(integer(0, 2 ** 31))
-        .default(1),
-    )
-    .addOption(
       new Option('--divisions <n>', 'how often to divide the people')
         .argParser(integer(1, 100))
         .default(5),
     );
+  seedOption(command, 'draws the first division into halves');
   evaluationOptions(
     modelOption(command, DEFAULT_MODEL),
     'folder with a folder of pictures for each person',

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { evaluateIdentification } from '../faces/evaluation/evaluateIdentification.ts';
 import { identificationRows } from '../faces/evaluation/identificationRows.ts';
 import { openReader } from '../faces/evaluation/reader.ts';
@@ -9,7 +9,7 @@ import {
   imagesOf,
   present,
 } from './evaluation.ts';
-import { DEFAULT_MODEL, detectOptions, integer, modelOption } from './options.ts';
+import { DEFAULT_MODEL, detectOptions, modelOption, seedOption } from './options.ts';
 import { withEngine } from './session.ts';
 
 interface Options extends EvaluationOptions {
@@ -21,12 +21,8 @@ interface Options extends EvaluationOptions {
 export function registerEvalIdentification(group: Command): void {
   const command = group
     .command('identification')
-    .description('how well people are found in a gallery, and strangers are not')
-    .addOption(
-      new Option('--seed <n>', 'draws who is enrolled, and with which pictures')
-        .argParser(integer(0, 2 ** 32 - 1))
-        .default(1),
-    );
+    .description('how well people are found in a gallery, and strangers are not');
+  seedOption(command, 'draws who is enrolled, and with which pictures');
   evaluationOptions(
     modelOption(command, DEFAULT_MODEL),
     'folder with a folder of pictures for each person',

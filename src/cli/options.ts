@@ -66,11 +66,12 @@ export function thresholdOption(command: Command): Command {
 }
 
 /** Adds --seed. */
-export function seedOption(command: Command): Command {
+export function seedOption(
+  command: Command,
+  what = 'chooses what is left to chance, the same way each time',
+): Command {
   return command.addOption(
-    new Option('--seed <n>', 'chooses what is left to chance, the same way each time')
-      .argParser(integer(0, 2 ** 31))
-      .default(1),
+    new Option('--seed <n>', what).argParser(integer(0, 2 ** 31)).default(1),
   );
 }
 

@@ -7,3 +7,8 @@ import { Prisma } from '../../generated/prisma/client.ts';
 export function violates(error: unknown, code: 'P2002' | 'P2003' | 'P2025'): boolean {
   return error instanceof Prisma.PrismaClientKnownRequestError && error.code === code;
 }
+
+/** Whether the database refused a text for a U+0000 in it, which PostgreSQL can neither hold nor compare. */
+export function refusesNul(error: unknown): boolean {
+  return error instanceof Prisma.PrismaClientKnownRequestError && /\b22021\b/.test(error.message);
+}
