@@ -133,6 +133,7 @@ describe('where winograd pays', () => {
     ['FaceNet 2b', { cin: 32, cout: 64, out: [77, 77] }, true],
     ['one tile of 36 products for 16 outputs', { cin: 256, cout: 256, out: [3, 3] }, false],
     ['weights of 38 MB', { cin: 512, cout: 512, out: [14, 14] }, false],
+    ['FaceNet block35, many values for few sums', { cin: 32, cout: 32, out: [17, 17] }, false],
     ['few channels, so transforms weigh', { cin: 4, cout: 8, out: [56, 56] }, false],
     ['stride 2', { cin: 64, cout: 64, out: [56, 56], stride: [2, 2] }, false],
     ['1×1', { cin: 64, cout: 64, out: [56, 56], kernel: [1, 1] }, false],

@@ -51,9 +51,10 @@ export function winogradPays(shape: ConvShape): boolean {
   if (cin % 4 !== 0 || cout % 4 !== 0 || cin * cout > MOST_WEIGHTS) return false;
   if (activation === 'sigmoid' || residual) return false;
   const tiles = tilesOf([1, ...out, cout]);
-  const direct = multiplied(out[0] * out[1]) * 9 * cin * cout;
+  const direct = multiplied(out[0] * out[1]) * 9 * cin * cout + MOVED * tiles * 16 * cout;
   const products = multiplied(tiles) * ELEMENTS * cin * cout;
-  const moved = tiles * ((36 + 36) * cin + (36 + 16) * cout);
+  // Tiles are read and written, products written and read, and the output is written.
+  const moved = tiles * ((36 + 36) * cin + (36 + 36 + 16) * cout);
   return products + MOVED * moved < 0.75 * direct;
 }
 
