@@ -69,13 +69,15 @@ fn main(
   let negative = below(c);
   let rows = select(0, min(4, s.h - y0), own < s.total);
   let cols = min(4, s.w - x0);
-  for (var row = 0; row < 4; row++) {
-    for (var col = 0; col < 4; col++) {
-      if (row < rows && col < cols) {
-        let v = sums[row * 4 + col];
-        let at = ((image + y0 + row) * s.w + x0 + col) * s.ys + s.yo + c;
-        y[at] = max(v, vec4f(0)) + negative * min(v, vec4f(0));
-      }
+  // Loops with ends known at run time, and what is next moved to the front, as in conv.wgsl.
+  for (var row = 0; row < rows; row++) {
+    var line = array(sums[0], sums[1], sums[2], sums[3]);
+    for (var k = 0; k < 12; k++) { sums[k] = sums[k + 4]; }
+    for (var col = 0; col < cols; col++) {
+      let v = line[0];
+      for (var k = 0; k < 3; k++) { line[k] = line[k + 1]; }
+      let at = ((image + y0 + row) * s.w + x0 + col) * s.ys + s.yo + c;
+      y[at] = max(v, vec4f(0)) + negative * min(v, vec4f(0));
     }
   }
 }
