@@ -7,7 +7,11 @@ import { globalAverage } from '../kernels/globalAverage.ts';
 import { copy, pool } from '../kernels/pool.ts';
 import { rows } from '../kernels/rows.ts';
 import { type Concat, type Layer, type Network, reads, type Shape, shapes } from './network.ts';
+import { layerReference } from './networkReference.ts';
+import type { PlannedStep } from './plannedStep.ts';
 import type { WeightBuffer } from './weightBuffer.ts';
+import { scratchNames, scratchShapes, winogradLayers } from './winogradLayers.ts';
+import { planWinograd } from './winogradPlan.ts';
 
 /** Where a tensor of the network lies: in storage of its own, or as channels of a concatenation. */
 interface Place {
@@ -21,14 +25,6 @@ export interface NetworkLayout {
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly places: ReadonlyMap<string, Place>;
   readonly arena: Layout;
-}
-
-/** A step and what it makes: `output` by `layer` out of `inputs`, in the order of `reads(layer)`. */
-export interface PlannedStep extends Step {
-  /** A part that is copied into a concatenation is a concatenation of this one part. */
-  readonly layer: Layer;
-  readonly inputs: readonly Tensor[];
-  readonly output: Tensor;
 }
 
 /** A network ready to run: write `input`, encode `steps`, read `outputs`. */
@@ -45,6 +41,7 @@ export interface NetworkPlan {
  */
 export function layOutNetwork(network: Network, input: Shape): NetworkLayout {
   const known = shapes(network, input);
+  const scratch = scratchOf(network, known);
   const places = placeTensors(network, known);
   const lives = new Map<string, { first: number; last: number }>();
   const touch = (name: string, at: number) => {
@@ -66,7 +63,29 @@ export function layOutNetwork(network: Network, input: Shape): NetworkLayout {
     bytes: byteLength(known.get(name)!),
     ...life,
   }));
+  for (const { name, shape, at } of scratch) {
+    lifetimes.push({ name, bytes: byteLength(shape), first: at, last: at });
+    known.set(name, shape);
+    places.set(name, { owner: name, channel: 0 });
+  }
   return { network, shapes: known, places, arena: layOut(lifetimes) };
+}
+
+/** What lies between the steps of a layer: its name, shape, and the layer's index. */
+function scratchOf(
+  network: Network,
+  known: ReadonlyMap<string, Shape>,
+): { name: string; shape: Shape; at: number }[] {
+  const winograd = winogradLayers(network);
+  return network.layers.flatMap((layer, at) => {
+    if (layer.op !== 'conv' || !winograd.has(layer.name)) return [];
+    const names = scratchNames(layer.name);
+    return scratchShapes(layer, known.get(layer.name)!).map((shape, i) => ({
+      name: names[i],
+      shape,
+      at,
+    }));
+  });
 }
 
 function placeTensors(network: Network, known: ReadonlyMap<string, Shape>): Map<string, Place> {
@@ -115,20 +134,27 @@ export async function planNetwork(
     const offset = layout.arena.offsets.get(owner)!;
     return { buffer: arena, offset, shape: layout.shapes.get(name)!, stride, channel };
   };
+  const winograd = winogradLayers(layout.network);
   const steps = await Promise.all(
-    layout.network.layers.map((layer) =>
-      layer.op === 'concat'
-        ? gather(scope, layout, layer, tensor)
-        : planLayer(scope, layer, weights, tensor).then((step) => [
-            { ...step, layer, inputs: reads(layer).map(tensor), output: tensor(layer.name) },
-          ]),
-    ),
+    layout.network.layers.map(async (layer): Promise<PlannedStep[]> => {
+      if (layer.op === 'concat') return gather(scope, layout, layer, tensor);
+      if (layer.op === 'conv' && winograd.has(layer.name))
+        return planWinograd(scope, layer, weights.get(layer.name)!, tensor);
+      const step = await planLayer(scope, layer, weights, tensor);
+      return [planned(step, layer, reads(layer).map(tensor), tensor(layer.name))];
+    }),
   );
   return {
     steps: steps.flat(),
     input: tensor('input'),
     outputs: new Map(layout.network.outputs.map((name) => [name, tensor(name)])),
   };
+}
+
+/** A step that makes all of a layer out of what it reads. */
+function planned(step: Step, layer: Layer, inputs: Tensor[], output: Tensor): PlannedStep {
+  const reference: PlannedStep['reference'] = (x, all) => layerReference(layer, x, all);
+  return { ...step, layer, inputs, output, reference };
 }
 
 function gather(
@@ -145,12 +171,9 @@ function gather(
     if (layout.places.get(name)!.owner !== layer.name) {
       const output = { ...whole, shape: x.shape, channel };
       copies.push(
-        copy(scope, layer.name, x, output).then((step) => ({
-          ...step,
-          layer: { ...layer, xs: [name] },
-          inputs: [x],
-          output,
-        })),
+        copy(scope, layer.name, x, output).then((step) =>
+          planned(step, { ...layer, xs: [name] }, [x], output),
+        ),
       );
     }
     channel += x.shape[3];

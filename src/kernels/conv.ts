@@ -23,6 +23,8 @@ export interface ConvArgs extends ConvWeights {
   /** Rows and columns of zeros before the first; those behind follow from the shape of y. */
   readonly pad: readonly [top: number, left: number];
   readonly activation: Activation;
+  /** Sets that x, y and the weights consist of, one after another, along N; 1 if not given. */
+  readonly sets?: number;
 }
 
 const CONV = kernel(import.meta.url, 'conv', [
@@ -35,7 +37,8 @@ const CONV = kernel(import.meta.url, 'conv', [
   'uniform',
 ]);
 
-const ACTIVATION = { none: 0, relu: 1, prelu: 2, sigmoid: 3 } as const;
+/** Activations as kernels know them. */
+export const ACTIVATION = { none: 0, relu: 1, prelu: 2, sigmoid: 3 } as const;
 
 /** How a convolution is cut for a device. */
 export interface ConvTile {
@@ -70,26 +73,42 @@ function depth(cin: number): number {
   return Math.min(4, cin);
 }
 
-/** Weights [KH, KW, Cin, Cout] as conv.wgsl reads them. `taps` is KH · KW. */
+/**
+ * Weights [KH, KW, Cin, Cout] as conv.wgsl reads them, sets of such weights one after another.
+ * `taps` is KH · KW.
+ */
 export function packWeights(
   weight: Float32Array,
   taps: number,
   cin: number,
   cout: number,
+  sets = 1,
 ): Float32Array {
   const columns = convColumns(cin, cout) * 4;
   const groups = Math.ceil(cout / columns);
   const rows = taps * (cin < 4 ? cin : padded(cin));
   const slack = 8 * 4;
-  const packed = new Float32Array(groups * rows * columns + slack);
-  for (let group = 0; group < groups; group++)
-    for (let tap = 0; tap < taps; tap++)
-      for (let ci = 0; ci < cin; ci++) {
-        const from = (tap * cin + ci) * cout + group * columns;
-        const values = weight.subarray(from, from + Math.min(columns, cout - group * columns));
-        packed.set(values, (group * rows + tap * (rows / taps) + ci) * columns);
-      }
+  const packed = new Float32Array(sets * setFloats(taps, cin, cout) + slack);
+  for (let row = 0; row < sets * taps * cin; row++) {
+    const [set, tap, ci] = [
+      Math.floor(row / (taps * cin)),
+      Math.floor(row / cin) % taps,
+      row % cin,
+    ];
+    for (let group = 0; group < groups; group++) {
+      const from = row * cout + group * columns;
+      const values = weight.subarray(from, from + Math.min(columns, cout - group * columns));
+      const at = (set * groups + group) * rows + tap * (rows / taps) + ci;
+      packed.set(values, at * columns);
+    }
+  }
   return packed;
+}
+
+/** Floats of one set of packed weights. */
+function setFloats(taps: number, cin: number, cout: number): number {
+  const columns = convColumns(cin, cout) * 4;
+  return Math.ceil(cout / columns) * columns * taps * (cin < 4 ? cin : padded(cin));
 }
 
 /**
@@ -107,11 +126,14 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
     throw new Error(`conv ${label}: residual ${residual.shape} is not ${y.shape}`);
 
   const { unused, adapter } = scope.gpu;
-  const m = pixels(y);
+  const sets = args.sets ?? 1;
+  const m = pixels(y) / sets;
   const columns = convColumns(x.shape[3], cout);
   const tile = convTile(adapter.subgroupSize, m);
   const cin4 = padded(x.shape[3]) / 4;
   const cout4 = padded(cout) / 4;
+  const setGroups = Math.ceil(m / (tile.width * tile.pixels));
+  const setSize = setFloats(args.kernel[0] * args.kernel[1], x.shape[3], cout) / 4;
   const r = residual ?? y;
   const shape = new Int32Array([
     ...[x.shape[1], x.shape[2], cin4, x.stride / 4, x.channel / 4],
@@ -119,6 +141,7 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
     ...[r.stride / 4, r.channel / 4],
     ...[...args.kernel, ...args.stride, ...args.pad, m],
     ...[ACTIVATION[args.activation], residual ? 1 : 0],
+    ...[sets * m, setGroups, setSize],
   ]);
   return step(scope, CONV, {
     label,
@@ -138,13 +161,13 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
       binding(y),
       shape,
     ],
-    workgroups: grid(Math.ceil(cout4 / columns), Math.ceil(m / (tile.width * tile.pixels))),
+    workgroups: grid(Math.ceil(cout4 / columns), sets * setGroups),
     cost: costOf(args),
   });
 }
 
 // Of weights the values, not the zeros that pad them; of a window also the taps outside of x.
-function costOf({ x, y, residual, kernel, slope }: ConvArgs): Cost {
+function costOf({ x, y, residual, kernel, slope, sets = 1 }: ConvArgs): Cost {
   const cout = y.shape[3];
   const outputs = pixels(y) * cout;
   const taps = kernel[0] * kernel[1] * x.shape[3];
@@ -153,7 +176,7 @@ function costOf({ x, y, residual, kernel, slope }: ConvArgs): Cost {
     read:
       byteLength(x.shape) +
       (residual ? byteLength(residual.shape) : 0) +
-      4 * cout * (taps + (slope ? 2 : 1)),
+      4 * cout * (sets * taps + (slope ? 2 : 1)),
     written: byteLength(y.shape),
   };
 }

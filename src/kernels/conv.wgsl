@@ -6,6 +6,7 @@
 // One invocation owns 4·COLUMNS output channels of TM output pixels, all in registers. The invocations
 // of a workgroup have different pixels and the same channels, so they need the same weights: each lane
 // loads another vec4 of them, and the lanes of the subgroup read it from each other.
+// Pixels may be in sets of M one after another, each with weights of its own (winograd.ts).
 enable subgroups;
 
 struct Shape {
@@ -14,6 +15,7 @@ struct Shape {
   rs: i32, ro: i32,
   kh: i32, kw: i32, strideH: i32, strideW: i32, padTop: i32, padLeft: i32,
   m: i32, activation: i32, residual: i32,
+  total: i32, setGroups: i32, setSize: i32,
 }
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
@@ -83,13 +85,13 @@ fn start(sums: ptr<function, Sums>, bias: ptr<function, Weights>, half: i32) {
 // One output after the other in loops that no compiler unrolls, since their ends are known at run time only:
 // unrolled, these loads, branches and stores were three quarters of what lavapipe had to compile. An index
 // that is no constant would put the sums in memory, so the next one always moves to the front.
-fn store(sums: ptr<function, Sums>, sums2: ptr<function, Sums>, m0: i32, co0: i32) {
+fn store(sums: ptr<function, Sums>, sums2: ptr<function, Sums>, m0: i32, end: i32, co0: i32) {
   for (var first = co0; first < min(co0 + COLUMNS, s.cout4); first += CO) {
     for (var co = first; co < min(first + CO, s.cout4); co++) {
       var column: Pixels;
       for (var i = 0; i < TM; i++) { column[i] = (*sums)[i * CO]; }
       for (var k = 0; k < TM * CO - 1; k++) { (*sums)[k] = (*sums)[k + 1]; }
-      for (var m = m0; m < min(m0 + TM * WIDTH, s.m); m += WIDTH) {
+      for (var m = m0; m < min(m0 + TM * WIDTH, end); m += WIDTH) {
         var v = column[0];
         for (var i = 0; i < TM - 1; i++) { column[i] = column[i + 1]; }
         if (s.residual != 0) { v += r[m * s.rs + s.ro + co]; }
@@ -108,12 +110,15 @@ fn main(
   @builtin(subgroup_invocation_id) invocation: u32,
 ) {
   // Every lane must reach the shuffles, so indices are clamped and only the stores are guarded.
-  let m0 = i32(group.y + group.z * groups.y) * WIDTH * TM + i32(local.x);
+  let groupRow = i32(group.y + group.z * groups.y);
+  let which = groupRow / s.setGroups;
+  let m0 = which * s.m + groupRow % s.setGroups * WIDTH * TM + i32(local.x);
+  let end = min((which + 1) * s.m, s.total);
   var image: array<i32, TM>;
   var row: array<i32, TM>;
   var col: array<i32, TM>;
   for (var i = 0; i < TM; i++) {
-    let m = min(m0 + i * WIDTH, s.m - 1);
+    let m = min(m0 + i * WIDTH, s.total - 1);
     let line = m / s.wo;
     image[i] = line / s.ho * s.h;
     row[i] = line % s.ho * s.strideH - s.padTop;
@@ -131,7 +136,7 @@ fn main(
   start(&sums, &bias, 0);
   if (HALVES == 2) { start(&sums2, &bias, 1); }
   let cin4 = select(1, s.cin4, DEPTH == 4); // known of images: no loop
-  var at = i32(group.x) * s.kh * s.kw * cin4 * STEP + lane;
+  var at = which * s.setSize + i32(group.x) * s.kh * s.kw * cin4 * STEP + lane;
   for (var dy = 0; dy < s.kh; dy++) {
     for (var dx = 0; dx < s.kw; dx++) {
       var inside: array<bool, TM>;
@@ -154,5 +159,5 @@ fn main(
     }
   }
 
-  store(&sums, &sums2, m0, co0);
+  store(&sums, &sums2, m0, end, co0);
 }

@@ -5,8 +5,8 @@ import type { Array4 } from '../../kernels/reference.ts';
 import type { GpuImage } from '../../kernels/resize.ts';
 import { type BatchPlan, type Cut, planBatch } from '../cropNetwork.ts';
 import type { Network, Shape } from '../network.ts';
-import type { NetworkPlan, PlannedStep } from '../networkPlan.ts';
-import { layerReference } from '../networkReference.ts';
+import type { NetworkPlan } from '../networkPlan.ts';
+import type { PlannedStep } from '../plannedStep.ts';
 import { uploadWeights } from '../weightBuffer.ts';
 import type { Tensors } from '../weights/tensor.ts';
 import { checkStep, type Expected, type Parity } from './parity.ts';
@@ -87,16 +87,14 @@ export async function cropSection(gpu: Gpu, image: GpuImage, crop: CropSection):
 /** The steps of a network's plan. */
 export function layerSubjects(plan: NetworkPlan, tensors: Tensors, prefix = ''): Subject[] {
   return plan.steps.map((step: PlannedStep): Subject => {
-    const { layer, inputs, output } = step;
+    const { layer, inputs, output, reference } = step;
     return {
       name: prefix + (layer.op === 'concat' ? `${step.label} of ${layer.xs[0]}` : step.label),
       step,
       inputs: inputs.map(({ shape }) => shape),
       output: output.shape,
       check: (gpu) =>
-        checkStep(gpu, step, inputs, output, (x: readonly Array4[]) =>
-          layerReference(layer, x, tensors),
-        ),
+        checkStep(gpu, step, inputs, output, (x: readonly Array4[]) => reference(x, tensors)),
     };
   });
 }
