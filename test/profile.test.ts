@@ -223,7 +223,7 @@ describe('a file in place of a kernel', () => {
   });
 
   it('is caught when it forgets the last pixel of the last image', async () => {
-    const wrong = CONV.replace('m < s.m)', 'm < s.m - 1)');
+    const wrong = CONV.replace('TM * WIDTH, s.m)', 'TM * WIDTH, s.m - 1)');
     expect(wrong).not.toBe(CONV);
     const parities = await findings(wrong);
     expect(parities.get('conv rnet rnet/conv1')!.outside).toBeGreaterThan(0);
