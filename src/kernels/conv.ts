@@ -62,7 +62,7 @@ export function convTile(subgroup: readonly [min: number, max: number], m: numbe
 
 /**
  * Vec4s of output channels of an invocation. Eight only where they pay, and never fewer than four:
- * each number is a pipeline, and one of eight takes lavapipe two to three seconds.
+ * each number is a pipeline, which lavapipe compiles for up to a second when its cache is cold.
  */
 export function convColumns(cin: number, cout: number): 4 | 8 {
   return cin < 4 || cout <= 16 ? 4 : 8;

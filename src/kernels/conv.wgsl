@@ -38,7 +38,7 @@ alias Sums = array<vec4f, TM * CO>;
 alias Pixels = array<vec4f, TM>;
 alias Weights = array<vec4f, LOADS>;
 
-// Chosen at run time: a uniform branch per output costs nothing, a pipeline per activation seconds.
+// Chosen at run time: a uniform branch per output costs nothing, a pipeline per activation a cold start.
 fn activate(v: vec4f, co: i32) -> vec4f {
   switch (s.activation) {
     case 1: { return max(v, vec4f(0)); }

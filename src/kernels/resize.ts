@@ -36,13 +36,16 @@ const RESIZE = kernel(import.meta.url, 'resize', ['read', 'read', 'storage', 'un
 export function resize(scope: Scope, args: ResizeArgs): Promise<Step> {
   const { image, y, normalise, rows } = args;
   const total = pixels(y);
-  const values = new ArrayBuffer(48);
+  const values = new ArrayBuffer(52);
   new Float32Array(values, 0, 5).set([...normalise.mean, 0, normalise.scale]);
   const [, oh, ow] = y.shape;
-  new Int32Array(values, 20).set([image.width, image.height, oh, ow, rows.first, rows.full, total]);
+  new Int32Array(values, 20).set([
+    ...[image.width, image.height, oh, ow],
+    ...[rows.first, rows.full, total, args.round ? 1 : 0],
+  ]);
   return step(scope, RESIZE, {
     label: args.label,
-    constants: { ROUND: args.round },
+    constants: {},
     bindings: [{ buffer: image.buffer }, args.boxes, binding(y), new Int32Array(values)],
     workgroups: gridOf(total, 64),
     cost: samplingCost(y),

@@ -7,7 +7,7 @@
 
 struct Shape {
   mean: vec4f, scale: f32,
-  iw: i32, ih: i32, oh: i32, ow: i32, first: i32, full: i32, total: i32,
+  iw: i32, ih: i32, oh: i32, ow: i32, first: i32, full: i32, total: i32, round: i32,
 }
 
 @group(0) @binding(0) var<storage, read> image: array<u32>;
@@ -65,6 +65,6 @@ fn main(
   } else {
     v = linear(box, at, ratio);
   }
-  if (ROUND) { v = round(v); }
+  if (s.round != 0) { v = round(v); }
   y[i] = vec4f((v - s.mean.xyz) * s.scale, 0);
 }

@@ -27,10 +27,12 @@ export function warp(scope: Scope, args: WarpArgs): Promise<Step> {
   const total = pixels(y);
   const values = new ArrayBuffer(48);
   new Float32Array(values, 0, 5).set([...normalise.mean, 0, normalise.scale]);
-  new Int32Array(values, 20).set([image.width, image.height, y.shape[1], y.shape[2], total]);
+  const [, oh, ow] = y.shape;
+  const bgr = args.order === 'BGR' ? 1 : 0;
+  new Int32Array(values, 20).set([image.width, image.height, oh, ow, total, bgr]);
   return step(scope, WARP, {
     label: args.label,
-    constants: { BGR: args.order === 'BGR' },
+    constants: {},
     bindings: [{ buffer: image.buffer }, args.maps, binding(y), new Int32Array(values)],
     workgroups: gridOf(total, 64),
     cost: samplingCost(y),

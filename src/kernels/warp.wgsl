@@ -6,7 +6,7 @@
 //   y      [N][OH][OW][4]  (v − mean) · scale, fourth channel 0; BGR swaps red and blue
 // One invocation makes one output pixel.
 
-struct Shape { mean: vec4f, scale: f32, iw: i32, ih: i32, oh: i32, ow: i32, total: i32 }
+struct Shape { mean: vec4f, scale: f32, iw: i32, ih: i32, oh: i32, ow: i32, total: i32, bgr: i32 }
 
 @group(0) @binding(0) var<storage, read> image: array<u32>;
 @group(0) @binding(1) var<storage, read> maps: array<vec4f>;
@@ -54,6 +54,6 @@ fn main(
     }
   }
   var mean = sum / f32(count * count);
-  if (BGR) { mean = mean.bgr; }
+  if (s.bgr != 0) { mean = mean.bgr; }
   y[i] = vec4f((mean - s.mean.xyz) * s.scale, 0);
 }
