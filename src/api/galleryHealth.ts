@@ -109,7 +109,7 @@ const ConfusablePairs = builder.objectRef<PairPage>('ConfusablePairs').implement
       resolve: ({ rule }) => rule,
     }),
     examined: t.exposeInt('examined', {
-      description: 'People whose neighbours were looked at, at most 2,000 a call.',
+      description: 'People whose neighbours were looked at, at most 500 a call.',
     }),
     next: t.exposeString('next', {
       nullable: true,
