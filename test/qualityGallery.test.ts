@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeDecoder } from '../src/engine/image/decode.ts';
 import { encodePng } from '../src/engine/image/encode.ts';
+import { storeCalibration } from '../src/faces/calibration/gallery.ts';
 import { type Colour, fakeEngine, PEOPLE, picture } from './api/fakeEngine.ts';
 import { createGallery, enrolNew, rowId } from './api/gallery.ts';
 import { type Answer, type Api, openApi, temporaryDirectory } from './api/harness.ts';
@@ -24,11 +25,12 @@ const HEALTH = `query ($gallery: GalleryBy!, $after: String, $first: Int! = 20) 
   ... on GalleryHealth {
     unmeasured
     weakFaces { totalCount edges { node { id identity { name } refusals { code } } } }
-    outliers { totalCount edges { node { cleanUp distance face { id } nearest { name } nearestDistance } } }
-    confusable(first: $first, after: $after) { examined next pairs { cleanUp duplicate distance faceDistance faceA { id } faceB { id } a { name } b { name } } }
+    outliers { totalCount rule { ...judged } edges { node { cleanUp distance face { id } nearest { name } nearestDistance } } }
+    confusable(first: $first, after: $after) { rule { ...judged } examined next pairs { cleanUp duplicate distance faceDistance faceA { id } faceB { id } a { name } b { name } } }
     withoutConsent { totalCount edges { node { name } } }
     singleFaced(first: 2) { totalCount edges { node { name } } pageInfo { hasNextPage endCursor } }
-  } ... on Failure { message } } }`;
+  } ... on Failure { message } } }
+  fragment judged on DecisionRule { basis threshold comparisons explanation }`;
 const UNASSIGN = `mutation ($faces: [ID!]!) { unassignFaces(faces: $faces) {
   __typename ... on UnassignedFaces { edits { id kind to from faces } } ... on Failure { message } } }`;
 const UNDO = `mutation ($id: ID!) { undoEdit(id: $id) { __typename ... on Failure { message } } }`;
@@ -329,6 +331,46 @@ describe('the quality gate of a gallery', () => {
       after.confusable.pairs,
       after.singleFaced.totalCount,
     ]).toEqual([0, [], 0]);
+  });
+
+  it('judges outliers and confusable people as searches do, by the calibration in force', async () => {
+    const id = await createGallery(api, 'judged');
+    const ada = (await enrolNew(api, id, 'Ada', picture(red))).identity.id;
+    const second = `mutation ($image: ImageInput!, $id: ID!) { enrolFace(image: $image, identity: { id: $id }, allowSimilar: true) { __typename } }`;
+    await ask(second, { id: ada }, picture([220, 90, 30])); // 0.031 from the first
+    const enrol = `mutation ($image: ImageInput!, $identity: EnrolIdentity!) { enrolFace(image: $image, identity: $identity, allowSimilar: true) { __typename } }`;
+    await ask(enrol, newcomer(id, 'Grace'), picture(green));
+    await ask(enrol, newcomer(id, 'Twin'), picture([60, 215, 40])); // 0.010 from Grace
+    const health = async () => (await ask(HEALTH, { gallery: { id } })) as Answer['data'];
+
+    const before = await health();
+    expect([before.outliers.rule.basis, before.confusable.rule.basis]).toEqual([
+      'MODEL_CARD',
+      'MODEL_CARD',
+    ]);
+    expect([before.outliers.totalCount, before.confusable.pairs.length]).toEqual([0, 1]);
+
+    const { client: db } = api.database;
+    const { model } = await db.gallery.findUniqueOrThrow({ where: { id: rowId(id) } });
+    const curve = [
+      { threshold: 0.001, fmr: 0, fnmr: 0.5 },
+      { threshold: 0.02, fmr: 0.004, fnmr: 0.1 },
+      { threshold: 1, fmr: 1, fnmr: 0 },
+    ];
+    const counts = { identities: 100, faces: 500, genuinePairs: 1000, impostorPairs: 100_000 };
+    const made = { ...counts, model, seed: 1, equalErrorRate: 0, equalErrorThreshold: 0.1 };
+    await db.$transaction((tx) => storeCalibration(tx, rowId(id), { ...made, points: [], curve }));
+
+    // One comparison may fail at 1 %, one of four only at 0.25 %.
+    const { outliers, confusable } = await health();
+    expect(outliers.rule).toMatchObject({ basis: 'CALIBRATION', threshold: 0.02, comparisons: 1 });
+    expect(confusable.rule).toMatchObject({
+      basis: 'CALIBRATION',
+      threshold: 0.001,
+      comparisons: 4,
+    });
+    expect(outliers.rule.explanation).toContain('100000 impostor pairs support');
+    expect([outliers.totalCount, confusable.pairs.length]).toEqual([2, 0]);
   });
 
   it('goes on with the search for confusable people where it ended', async () => {

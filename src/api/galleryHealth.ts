@@ -7,6 +7,7 @@ import {
 import {
   countSingleFaced,
   type Outlier as OutlierShape,
+  outlierRule,
   outliers,
   outlying,
   singleFaced,
@@ -17,6 +18,7 @@ import { findGallery } from '../faces/gallery/store.ts';
 import type { Gallery } from '../generated/prisma/client.ts';
 import { within } from './arguments.ts';
 import { builder, IMAGE_COST, pageCost } from './builder.ts';
+import { DecisionRule } from './decision.ts';
 import { FaceNode } from './face.ts';
 import { GalleryNotFound } from './failures.ts';
 import { GalleryBy, GalleryNode, galleryBy } from './gallery.ts';
@@ -100,8 +102,14 @@ const ConfusablePairs = builder.objectRef<PairPage>('ConfusablePairs').implement
       description: 'In the order of the people, each pair once.',
       resolve: ({ pairs }) => [...pairs],
     }),
+    rule: t.field({
+      type: DecisionRule,
+      description:
+        'What is near: that of `identify`, ranked by face, for the whole gallery. Means of strangers lie a little nearer to each other than their faces do.',
+      resolve: ({ rule }) => rule,
+    }),
     examined: t.exposeInt('examined', {
-      description: 'People whose neighbours were looked at, at most 2,000 a call.',
+      description: 'People whose neighbours were looked at, at most 500 a call.',
     }),
     next: t.exposeString('next', {
       nullable: true,
@@ -144,20 +152,30 @@ const GalleryHealth = builder.objectRef<Gallery>('GalleryHealth').implement({
           'Faces that would not match the rest of their person, the farthest first. Faces of people who were not changed since this is measured are not known.',
         complexity: (args) => ({ field: IMAGE_COST, multiplier: pageCost(args).multiplier }),
         resolve: async (gallery, args, context) => {
-          const totalCount = await context.db.face.count({ where: outlying(gallery) });
+          const rule = await outlierRule(context, gallery);
+          const totalCount = await context.db.face.count({ where: outlying(gallery, rule) });
           const page = await resolveOffsetConnection({ args, ...PAGE, totalCount }, (window) =>
-            outliers(context, gallery, window),
+            outliers(context, gallery, rule, window),
           );
-          return { ...page, totalCount };
+          return { ...page, totalCount, rule };
         },
       },
-      { name: 'OutlierConnection', fields: (f) => ({ totalCount: f.exposeInt('totalCount') }) },
+      {
+        name: 'OutlierConnection',
+        fields: (f) => ({
+          totalCount: f.exposeInt('totalCount'),
+          rule: f.expose('rule', {
+            type: DecisionRule,
+            description: 'What is too far: that of `verify` for two faces.',
+          }),
+        }),
+      },
       { name: 'OutlierEdge' },
     ),
     confusable: t.field({
       type: ConfusablePairs,
       description:
-        'Pairs of people whose templates are within the threshold: one person under two names, or two who need watching.',
+        'Pairs of people whose templates are within the threshold of `rule`: one person under two names, or two who need watching.',
       complexity: { field: IMAGE_COST, multiplier: 5 },
       args: {
         first: t.arg.int({

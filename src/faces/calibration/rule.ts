@@ -70,8 +70,8 @@ export async function judgeOf(
   compared: Compared,
   cardThreshold: number,
 ): Promise<Judge> {
-  const { galleries, model, rankBy } = compared;
-  const calibrations = await calibrationsInForce(db, rankBy === 'face' ? galleries : []);
+  const { model, rankBy } = compared;
+  const calibrations = await calibrationsOf(db, compared);
   const curves = new Map([...calibrations].map(([id, one]) => [id, fmrCurve(one)]));
   const card = rankBy === 'face' ? cardCurve(model) : null;
   const rule = ruleOf(compared, calibrations, cardThreshold);
@@ -86,6 +86,15 @@ export async function judgeOf(
   };
 }
 
+/** How `judgeOf` would judge, for whoever needs no more than the thresholds. */
+export async function ruleFor(
+  db: Pick<PrismaClient, 'calibration'>,
+  compared: Compared,
+  cardThreshold: number,
+): Promise<Rule> {
+  return ruleOf(compared, await calibrationsOf(db, compared), cardThreshold);
+}
+
 /** How a rule came to its threshold, in one line. */
 export function explainRule({ basis, kept, decisive }: Rule): string {
   if (basis === 'ARGUMENT') return 'the threshold that was asked for';
@@ -97,6 +106,13 @@ export function explainRule({ basis, kept, decisive }: Rule): string {
   return decisive
     ? `${needed}, which ${impostorPairs} impostor pairs support at this threshold`
     : `${needed}; ${impostorPairs} impostor pairs support none below ${short(kept.fmrSupported)}, so hits are to be reviewed`;
+}
+
+function calibrationsOf(
+  db: Pick<PrismaClient, 'calibration'>,
+  { galleries, rankBy }: Compared,
+): Promise<Map<string, Calibration>> {
+  return calibrationsInForce(db, rankBy === 'face' ? galleries : []);
 }
 
 function ruleOf(

@@ -5,6 +5,7 @@ import type {
   Prisma,
   PrismaClient,
 } from '../../generated/prisma/client.ts';
+import { type Rule, ruleFor } from '../calibration/rule.ts';
 import { isMatch } from '../distance.ts';
 import { completeLimits, LIMIT_NAMES, LIMITS, type QualityLimits } from '../quality/limits.ts';
 import type { Service } from './galleries.ts';
@@ -27,9 +28,35 @@ export interface Window {
   readonly offset: number;
 }
 
-/** The cosine distance up to which faces of a gallery match. */
-export function galleryThreshold(gallery: Gallery): number {
-  return gallery.threshold ?? outlierThreshold(gallery);
+/**
+ * Whether a face is its person's, judged as `verify` judges two faces: by the gallery's own threshold,
+ * else its calibration, else the model card.
+ */
+export function outlierRule({ db }: Pick<Service, 'db'>, gallery: Gallery): Promise<Rule> {
+  return galleryRule(db, gallery, 1);
+}
+
+/**
+ * Whether two people would be taken for one, judged as `identify` judges a face that it compares with the
+ * whole gallery.
+ */
+export function confusableRule(
+  { db, indexes }: Pick<Service, 'db' | 'indexes'>,
+  gallery: Gallery,
+): Promise<Rule> {
+  return galleryRule(db, gallery, indexes.size(gallery.id));
+}
+
+// Means of faces are judged here as faces are: those of one person lie nearer to each other, strangers'
+// too, so that rather too many people are shown as confusable than too few.
+function galleryRule(db: PrismaClient, gallery: Gallery, comparisons: number): Promise<Rule> {
+  const compared = {
+    model: gallery.model,
+    galleries: [gallery],
+    comparisons,
+    rankBy: 'face',
+  } as const;
+  return ruleFor(db, compared, outlierThreshold(gallery));
 }
 
 /** Faces of people that the gallery would not enrol today, for Prisma. */
@@ -54,9 +81,8 @@ function beyond(own: QualityLimits | null): Prisma.FaceWhereInput[] {
 }
 
 /** Faces that would not match the rest of their person, for Prisma. */
-export function outlying(gallery: Gallery): Prisma.FaceWhereInput {
-  const apart = { gt: galleryThreshold(gallery) };
-  return { galleryId: gallery.id, identityId: { not: null }, apart };
+export function outlying({ id }: Gallery, { threshold }: Rule): Prisma.FaceWhereInput {
+  return { galleryId: id, identityId: { not: null }, apart: { gt: threshold } };
 }
 
 /** People whose data is held for no reason that holds today, for Prisma. */
@@ -69,15 +95,17 @@ export function withoutConsent(gallery: Gallery, now = new Date()): Prisma.Ident
 
 /**
  * The faces that are farthest from the others of their person, farthest first.
+ * @param rule see `outlierRule`.
  * @throws FacegraphError those of the engine.
  */
 export async function outliers(
   { db, indexes }: Pick<Service, 'db' | 'indexes'>,
   gallery: Gallery,
+  rule: Rule,
   { limit, offset }: Window,
 ): Promise<Outlier[]> {
   const faces = await db.face.findMany({
-    where: outlying(gallery),
+    where: outlying(gallery, rule),
     orderBy: [{ apart: 'desc' }, { id: 'asc' }],
     take: limit,
     skip: offset,
@@ -85,7 +113,7 @@ export async function outliers(
   const ids = faces.map(({ id }) => id);
   const rows = new Map((await rowsOf(db, gallery, ids)).map((row) => [row.faceId, row]));
   const present = faces.filter(({ id }) => rows.has(id));
-  const threshold = galleryThreshold(gallery);
+  const { threshold } = rule;
   // The person's own template may be the nearest all the same.
   const found = await indexes.identify(
     gallery.id,
