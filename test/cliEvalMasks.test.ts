@@ -3,17 +3,17 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeDecoder } from '../src/engine/image/decode.ts';
 import { blank, crop } from '../src/engine/image/draw.ts';
 import { encodeJpeg } from '../src/engine/image/encode.ts';
+import { readHeader } from '../src/engine/image/header.ts';
 import type { Image } from '../src/engine/image/image.ts';
+import { decodeJpeg } from '../src/engine/image/jpeg.ts';
 import { resize } from '../src/engine/image/resize.ts';
 import { cacheDir } from '../src/engine/weights/cache.ts';
 import { hasWeights } from '../src/engine/weights/load.ts';
 import type { MasksResult } from '../src/faces/evaluation/evaluateMasks.ts';
 import { SEED_CASES, SEED_NAMED } from '../src/faces/evaluation/seedCases.ts';
 import type { SeedResult } from '../src/faces/evaluation/seedResult.ts';
-import { readPhotograph } from '../src/faces/folder/photographs.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const DEMO = join(ROOT, 'node_modules/@vladmandic/face-api/demo');
@@ -36,11 +36,12 @@ const weights = hasWeights('mtcnn') && hasWeights('facenet-vggface2');
 
 let folder: string;
 let people: Image[];
-beforeAll(async () => {
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'facegraph-eval-masks-'));
   people = [];
   for (const [file, boxes] of Object.entries(FACES)) {
-    const photograph = await readPhotograph(join(DEMO, file));
+    const bytes = readFileSync(join(DEMO, file));
+    const photograph = decodeJpeg(bytes, readHeader(bytes));
     for (const [x, y, w, h] of boxes)
       people.push(crop(photograph, [x - AROUND, y - AROUND, w + 2 * AROUND, h + 2 * AROUND]));
   }
@@ -58,10 +59,7 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'cache'));
   symlinkSync(join(cacheDir(), 'weights'), join(folder, 'cache/weights'));
 });
-afterAll(async () => {
-  rmSync(folder, { recursive: true });
-  await closeDecoder();
-});
+afterAll(() => rmSync(folder, { recursive: true }));
 
 function save(path: string, image: Image): void {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
