@@ -9,6 +9,7 @@ import { closeDecoder } from '../src/engine/image/decode.ts';
 import { migrate } from '../src/faces/database/migrate.ts';
 import { createIndexes } from '../src/faces/gallery/indexes.ts';
 import { createKey } from '../src/faces/keys.ts';
+import { storeMaskReport } from '../src/faces/maskReport/report.ts';
 import { createSearchLog, type SearchLog } from '../src/faces/search/searchLog.ts';
 import { PrismaClient } from '../src/generated/prisma/client.ts';
 import { fakeEngine, picture } from './api/fakeEngine.ts';
@@ -24,6 +25,9 @@ const READS = {
   'who is near': `query ($gallery: String!, $image: ImageInput!) {
     identify(image: $image, gallery: { name: $gallery }, top: 50) { ... on Identification { faces { candidates {
       distance face { imageHash identity { name } } identity { name gallery { name } faces(first: 5) { totalCount } } } } } } }`,
+  'mask reports': `query ($gallery: String!) { gallery(by: { name: $gallery }) { maskReport { fmr current }
+    maskReports(first: 5) { totalCount edges { node { at current comparisons { threshold }
+      risks(first: 50) { totalCount edges { node { rise identity { name gallery { name } faceCount } } } } } } } } }`,
 } as const;
 
 /** SQL statements, of which transactions and savepoints are no news. */
@@ -84,6 +88,7 @@ describe('queries of a request', () => {
         const colour = [20 + 11 * person, 255 - 11 * person, (97 * person) % 256] as const;
         expect(await run(ENROL, { identity, image: shown(picture(colour)) })).toContain('"Face"');
       }
+      await reportOn(db, name);
     }
   });
   afterAll(async () => {
@@ -111,4 +116,36 @@ describe('queries of a request', () => {
 
 function shown(bytes: Uint8Array): { base64: string } {
   return { base64: Buffer.from(bytes).toString('base64') };
+}
+
+/** Stores two mask reports of a gallery with everybody at risk. */
+async function reportOn(db: PrismaClient, name: string): Promise<void> {
+  const { id: galleryId, identities } = await db.gallery.findUniqueOrThrow({
+    where: { name },
+    include: { identities: true },
+  });
+  const person = { probes: 1, missedUnmasked: 0, missedMasked: 1, missedWithMaskedEnrolment: 0 };
+  const figure = { value: 0, interval: [0, 0] as const };
+  const errors = { genuine: 1, impostor: 1, lost: 0, fnmr: figure, fmr: figure };
+  for (const seed of [1, 2])
+    await db.$transaction((tx) =>
+      storeMaskReport(tx, {
+        galleryId,
+        model: 'facenet-vggface2',
+        fingerprint: 'x',
+        seed,
+        fmrAsked: 0.001,
+        identities: identities.length,
+        faces: identities.length,
+        lost: 0,
+        figures: {
+          fmr: 0.1,
+          conditions: [{ name: 'unmasked', threshold: 0.4, ...errors }],
+          groups: [],
+          people: identities.map(({ id }) => {
+            return { identity: id, ...person, rise: 0.1, maskedEnrolmentHelps: true };
+          }),
+        },
+      }),
+    );
 }

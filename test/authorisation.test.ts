@@ -43,6 +43,7 @@ const ROWS: Readonly<Record<string, Scope | 'any'>> = {
   enrolInBulk: 'gallery:write',
   reembed: 'gallery:write',
   calibrate: 'gallery:write',
+  maskReport: 'gallery:write',
   cancelJob: 'gallery:write',
   similarFaces: 'identify',
   embed: 'embed',

@@ -20,7 +20,7 @@ const REASSIGN = `mutation ($face: ID!, $to: ID!) {
 const UNDO = 'mutation ($id: ID!) { undoEdit(id: $id) { __typename } }';
 const ERASE = `mutation ($id: ID!, $name: String!) { eraseIdentity(id: $id, confirmName: $name) {
   __typename
-  ... on Erasure { id at hash receipt counts { identities faces embeddings images tokens edits jobItems searchResults idempotencyKeys } }
+  ... on Erasure { id at hash receipt counts { identities faces embeddings images tokens edits jobItems searchResults idempotencyKeys maskReports } }
   ... on Failure { message } } }`;
 const BULK = `mutation ($image: ImageInput!) {
   enrolInBulk(gallery: { name: "crew" }, source: { uploads: [{ name: "Old Secret", image: $image }] }) { ... on Job { id } } }`;
@@ -129,6 +129,7 @@ describe('erasure', () => {
       jobItems: 1,
       searchResults: 1,
       idempotencyKeys: 5,
+      maskReports: 0,
     });
     const after = await everything();
     expect(known.filter((text) => after.includes(text))).toEqual([]);

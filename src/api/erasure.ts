@@ -23,6 +23,10 @@ const Counts = builder.objectRef<ErasureCounts>('ErasureCounts').implement({
     idempotencyKeys: t.exposeInt('idempotencyKeys', {
       description: 'Remembered requests about the person.',
     }),
+    maskReports: t.int({
+      description: 'What mask reports, done or under way, held of the person: rows.',
+      resolve: ({ maskReports = 0 }) => maskReports,
+    }),
   }),
 });
 

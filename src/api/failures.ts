@@ -58,7 +58,11 @@ export const JobNotFound = failure(
 );
 export const ImagesMissing = failure(
   'ImagesMissing',
-  'Faces of the gallery have no stored photograph, so that they cannot be embedded anew. Enrol them again with `keepImages`, or have them dropped.',
+  'Faces of the gallery have no stored photograph, so that they can neither be embedded anew nor be masked. Enrol them again with `keepImages`; `reembed` can drop them.',
+);
+export const TooFewFaces = failure(
+  'TooFewFaces',
+  'The gallery has too few people, or too few with several photographs, to measure anything. Enrol more.',
 );
 export const ApiKeyNotFound = failure(
   'ApiKeyNotFound',

@@ -11,6 +11,7 @@ const Kind = builder.enumType('JobKind', {
     [JobKind.ENROL]: { description: 'Enrols many photographs.' },
     [JobKind.REEMBED]: { description: 'Moves a gallery to another model.' },
     [JobKind.CALIBRATE]: { description: 'Finds out what distances in a gallery mean.' },
+    [JobKind.MASK_REPORT]: { description: 'Finds out what face masks cost in a gallery.' },
   },
 });
 
@@ -74,7 +75,8 @@ export const JobNode = builder.prismaNode('Job', {
     total: t.exposeInt('total'),
     done: t.exposeInt('done'),
     refused: t.exposeInt('refused', {
-      description: 'Things refused; `items` say why. Where faces are embedded anew: those dropped.',
+      description:
+        'Things refused; `items` say why. Where faces are embedded anew: those dropped; in mask reports: those whose photograph cannot be read.',
     }),
     secondsLeft: t.float({
       nullable: true,

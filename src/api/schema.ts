@@ -13,6 +13,7 @@ import './jobBulk.ts';
 import './jobProgress.ts';
 import './jobReembed.ts';
 import './calibration.ts';
+import './maskReport.ts';
 import './cluster.ts';
 import './apiKey.ts';
 import './enrol.ts';

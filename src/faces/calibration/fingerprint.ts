@@ -1,4 +1,4 @@
-import { type ModelId, modelOf } from '../../engine/weights/revision.ts';
+import { currentModel, type ModelId, modelOf } from '../../engine/weights/revision.ts';
 import { fingerprints } from '../evaluation/fingerprint.ts';
 
 const known = new Map<string, string>();
@@ -18,4 +18,13 @@ export function fingerprint(id: ModelId): string | null {
   const { embedding } = fingerprints(id, {});
   known.set(id, embedding);
   return embedding;
+}
+
+/**
+ * The same of a model whose embeddings are still made.
+ * @throws FacegraphError `ModelMismatch` for a past revision, `InvalidInput` for an unknown model.
+ */
+export function currentFingerprint(id: ModelId): string {
+  currentModel(id);
+  return fingerprint(id)!;
 }

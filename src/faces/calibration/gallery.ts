@@ -1,8 +1,8 @@
 import { FacegraphError } from '../../errors.ts';
-import type { Calibration, Prisma } from '../../generated/prisma/client.ts';
+import { type Calibration, Prisma } from '../../generated/prisma/client.ts';
 import { type GalleryHead, type Reader, rowsOf } from '../gallery/rows.ts';
 import { compareFaces, type Progress } from './compare.ts';
-import { fingerprint } from './fingerprint.ts';
+import { currentFingerprint } from './fingerprint.ts';
 import { type Measured, measure } from './measure.ts';
 import { chooseFaces, type Owned, type Sample } from './sample.ts';
 
@@ -14,13 +14,18 @@ export interface NewCalibration extends Measured {
   readonly faces: number;
 }
 
-interface OwnedFace extends Owned {
+/** A face of somebody. */
+export interface OwnedFace extends Owned {
   readonly faceId: string;
 }
 
 /** Faces of which is read at once who they are; their embeddings are a hundred times as long. */
 const PAGE = 10_000;
 const EMBEDDINGS_AT_ONCE = 1000;
+
+/** Keeps a query for rows of `Face` to those whose photograph is stored. */
+export const STORED = Prisma.sql`EXISTS (
+  SELECT 1 FROM "StoredImage" i WHERE i."galleryId" = "Face"."galleryId" AND i."hash" = "Face"."imageHash")`;
 
 /**
  * Compares faces of a gallery with each other: those of one person for the false non-matches, those of
@@ -58,25 +63,34 @@ export async function storeCalibration(
   galleryId: string,
   { points, curve, ...made }: NewCalibration,
 ): Promise<Calibration> {
-  // Locked, so that of two calibrations one comes after the other, and after a change of the model.
-  const [gallery] = await tx.$queryRaw<{ model: string }[]>`
-    SELECT "model" FROM "Gallery" WHERE "id" = ${galleryId} FOR UPDATE`;
-  if (!gallery) throw new FacegraphError('GalleryNotFound', 'the gallery was deleted meanwhile');
-  if (gallery.model !== made.model)
-    throw new FacegraphError('ModelMismatch', 'the gallery was embedded anew meanwhile');
-  const holds = fingerprint(made.model);
-  if (holds === null)
-    throw new FacegraphError('ModelMismatch', `${made.model} is a past revision: reembed it first`);
+  await lockMeasured(tx, galleryId, made.model);
   await voidCalibrations(tx, galleryId);
   return tx.calibration.create({
     data: {
       ...made,
       galleryId,
-      fingerprint: holds,
+      fingerprint: currentFingerprint(made.model),
       points: points as unknown as Prisma.InputJsonArray,
       curve: curve as unknown as Prisma.InputJsonArray,
     },
   });
+}
+
+/**
+ * Locks a gallery for what was measured of it, so that of two results one comes after the other, and
+ * after a change of the model or of the people. In a transaction.
+ * @throws FacegraphError `GalleryNotFound`, `ModelMismatch` when the gallery has another model by now.
+ */
+export async function lockMeasured(
+  tx: Prisma.TransactionClient,
+  galleryId: string,
+  model: string,
+): Promise<void> {
+  const [gallery] = await tx.$queryRaw<{ model: string }[]>`
+    SELECT "model" FROM "Gallery" WHERE "id" = ${galleryId} FOR UPDATE`;
+  if (!gallery) throw new FacegraphError('GalleryNotFound', 'the gallery was deleted meanwhile');
+  if (gallery.model !== model)
+    throw new FacegraphError('ModelMismatch', 'the gallery was embedded anew meanwhile');
 }
 
 /** Takes what is in force out of force: distances of another model are other distances. */
@@ -90,12 +104,21 @@ export async function voidCalibrations(
   });
 }
 
-async function ownedFaces(db: Reader, galleryId: string): Promise<OwnedFace[]> {
+/**
+ * Every face of somebody, in the order of enrolment.
+ * @param among `stored`: only those whose photograph is stored.
+ */
+export async function ownedFaces(
+  db: Reader,
+  galleryId: string,
+  among: 'all' | 'stored' = 'all',
+): Promise<OwnedFace[]> {
+  const wanted = among === 'all' ? Prisma.empty : Prisma.sql`AND ${STORED}`;
   const faces: OwnedFace[] = [];
   for (let after = ''; ; ) {
     const page = await db.$queryRaw<OwnedFace[]>`
       SELECT "id" AS "faceId", "identityId" AS "identity", "imageHash" FROM "Face"
-      WHERE "galleryId" = ${galleryId} AND "identityId" IS NOT NULL AND "id" > ${after}
+      WHERE "galleryId" = ${galleryId} AND "identityId" IS NOT NULL AND "id" > ${after} ${wanted}
       ORDER BY "id" LIMIT ${PAGE}`;
     if (page.length === 0) return faces;
     after = page[page.length - 1].faceId;

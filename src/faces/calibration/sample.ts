@@ -26,14 +26,7 @@ const FACES_OF_ONE = 8;
  * @param faces whose embeddings are normalised by one model.
  */
 export function chooseFaces<F extends Owned>(faces: Iterable<F>, seed: number): Sample<F> {
-  const random = seededRandom(seed);
-  const people = new Map<string, F[]>();
-  for (const face of faces) {
-    const theirs = people.get(face.identity);
-    if (theirs) theirs.push(face);
-    else people.set(face.identity, [face]);
-  }
-  const groups = shuffled([...people.values()], random).map((group) => shuffled(group, random));
+  const groups = shuffledPeople(faces, seed);
   const several = groups.filter(([first, ...others]) =>
     others.some(({ imageHash }) => imageHash !== first.imageHash),
   );
@@ -41,6 +34,18 @@ export function chooseFaces<F extends Owned>(faces: Iterable<F>, seed: number): 
     genuine: several.slice(0, GENUINE_IDENTITIES).map((group) => group.slice(0, FACES_OF_ONE)),
     impostor: inTurn(groups, IMPOSTOR_FACES),
   };
+}
+
+/** The faces of each person, people and faces in random order: the same for the same seed and order. */
+export function shuffledPeople<F extends Owned>(faces: Iterable<F>, seed: number): F[][] {
+  const random = seededRandom(seed);
+  const people = new Map<string, F[]>();
+  for (const face of faces) {
+    const theirs = people.get(face.identity);
+    if (theirs) theirs.push(face);
+    else people.set(face.identity, [face]);
+  }
+  return shuffled([...people.values()], random).map((group) => shuffled(group, random));
 }
 
 function inTurn<F>(groups: readonly (readonly F[])[], limit: number): F[] {

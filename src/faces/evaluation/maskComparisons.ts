@@ -5,6 +5,7 @@ import { seededRandom } from '../statistics/seededRandom.ts';
 
 /** A photograph of somebody without and with a mask; null where no face was found. */
 export interface MaskProbe {
+  /** What tells it from others: two faces of one photograph are not compared. */
   readonly path: string;
   readonly plain: Float32Array | null;
   readonly masked: Float32Array | null;
@@ -44,7 +45,9 @@ export function strangersOf(
   const each = Math.ceil(IMPOSTORS / Math.max(1, probes.length));
   return new Map(
     probes.map(({ subject, probe }) => {
-      const others = subjects.filter((other) => other !== subject);
+      const others = subjects.filter(
+        (other) => other !== subject && other.enrolled.path !== probe.path,
+      );
       for (let i = 0; i < Math.min(each, others.length); i++) {
         const j = i + Math.floor(random() * (others.length - i));
         [others[i], others[j]] = [others[j], others[i]];

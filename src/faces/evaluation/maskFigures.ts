@@ -58,18 +58,28 @@ export interface MaskFigures {
   readonly people: readonly PersonAtRisk[];
 }
 
-/** Rates to fix the threshold at, of which the finest that the impostors support is taken. */
-const RATES = [0.001, 0.01, 0.1];
+/** The rate to fix thresholds at, unless another is asked for. */
+export const FINEST = 0.001;
+/** Those to be content with where impostors are too few for it. */
+const COARSER = [0.01, 0.1];
+
 /**
  * What masks cost: error rates at the threshold that unmasked pairs fix.
+ * @param subjects those without probes are strangers to the probes of others.
+ * @param finest the false match rate to fix thresholds at; 0.01 or 0.1, where impostors are too few for it.
  * @returns null when there are too few people for a false match rate of a tenth.
  */
-export function maskFigures(subjects: readonly MaskSubject[], seed: number): MaskFigures | null {
+export function maskFigures(
+  subjects: readonly MaskSubject[],
+  seed: number,
+  finest = FINEST,
+): MaskFigures | null {
   const strangers = strangersOf(subjects, seed);
   const compare = (enrolled: Side, probe: Side) => compared(subjects, strangers, enrolled, probe);
   const unmasked = compare(plainOf, plainOf);
   const scores = scoresOf(unmasked);
-  const fmr = RATES.find((rate) => rate >= finestFmr(scores.impostor.length) - 1e-9);
+  const rates = [finest, ...COARSER.filter((rate) => rate > finest)];
+  const fmr = rates.find((rate) => rate >= finestFmr(scores.impostor.length) - 1e-9);
   const point = fmr === undefined ? null : pointAtFmr(scores, fmr);
   if (fmr === undefined || !point) return null;
   const { threshold } = point;

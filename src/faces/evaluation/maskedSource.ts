@@ -53,16 +53,22 @@ export async function embedMasked(
     key: sha256(Buffer.from(canonicalJson({ DRAWING, of: source.key, faces, masks }))),
     image: async () => maskFaces(await source.image(), faces, masks),
   });
-  const [nearest] = [...again.faces].sort((a, b) => shared(b) - shared(a));
+  const kept = sameFace(
+    again.faces.map(({ face }) => face),
+    plain.face,
+  );
   return {
     plain,
-    masked: nearest && shared(nearest) >= SAME ? nearest : null,
+    masked: again.faces.find(({ face }) => face === kept) ?? null,
     mask: masks[seen.faces.indexOf(plain)],
     worn: { faces, masks },
     computed: seen.computed || again.computed,
   };
+}
 
-  function shared({ face }: Embedded['faces'][number]): number {
-    return overlap(face.box, plain!.face.box);
-  }
+/** Which of the faces found under masks is the one that was there before; undefined: it was lost. */
+export function sameFace(found: readonly Face[], before: Face): Face | undefined {
+  const shared = ({ box }: Face) => overlap(box, before.box);
+  const [nearest] = [...found].sort((a, b) => shared(b) - shared(a));
+  return nearest && shared(nearest) >= SAME ? nearest : undefined;
 }

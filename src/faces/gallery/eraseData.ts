@@ -15,6 +15,8 @@ export type ErasureCounts = {
   readonly jobItems: number;
   readonly searchResults: number;
   readonly idempotencyKeys: number;
+  /** Absent in receipts of before there were such reports. */
+  readonly maskReports?: number;
 };
 
 /** Whom a person was known as: it and those that were merged into it. */
@@ -48,6 +50,8 @@ export async function eraseData(
   const hashes = [...new Set(faces.map(({ imageHash }) => imageHash))];
   const stored = () => tx.storedImage.count({ where: { galleryId, hash: { in: hashes } } });
   const before = await stored();
+  const masked = await tx.maskedFace.deleteMany({ where: { face: theirs } });
+  const risks = await tx.maskRisk.deleteMany({ where: { identityId } });
   const embeddings = await tx.embedding.deleteMany({ where: { face: theirs } });
   // The database deletes photographs with the last face of each.
   await tx.face.deleteMany({ where: theirs });
@@ -76,6 +80,7 @@ export async function eraseData(
     jobItems,
     searchResults,
     idempotencyKeys: idempotencyKeys.count,
+    maskReports: risks.count + masked.count,
   };
 }
 

@@ -22,6 +22,16 @@ export interface CalibrateInput {
   readonly seed: number;
 }
 
+/** `Job.input` of kind MASK_REPORT. */
+export interface MaskReportInput {
+  /** Chooses the faces, and what they wear. */
+  readonly seed: number;
+  /** False match rate at which thresholds are fixed. */
+  readonly fmr: number;
+  /** Of the gallery's model when the job was made: faces of two are never compared. */
+  readonly fingerprint: string;
+}
+
 /** Who is to be found in the gallery or made: by the external id where there is one, else by name. */
 export interface PersonInput {
   readonly name?: string | null;

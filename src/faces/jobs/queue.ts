@@ -162,8 +162,10 @@ async function endJob(
   return count > 0;
 }
 
-// Files of items that were not reached, and embeddings of a model that the gallery did not change to.
+// Files of items that were not reached, faces under masks, and embeddings of a model that the gallery did
+// not change to.
 async function clearAfter(tx: Prisma.TransactionClient, job: Job): Promise<void> {
+  await tx.maskedFace.deleteMany({ where: { jobId: job.id } });
   await tx.jobItem.updateMany({
     where: { jobId: job.id, state: 'WAITING', payload: { not: null } },
     data: { payload: null },

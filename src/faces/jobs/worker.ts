@@ -6,6 +6,7 @@ import type { Service } from '../gallery/galleries.ts';
 import { runCalibration } from './calibrate.ts';
 import { runEnrolment } from './enrolment.ts';
 import { expire } from './expire.ts';
+import { runMaskReport } from './maskReport.ts';
 import {
   type Claimed,
   claimJob,
@@ -35,6 +36,7 @@ const RUN: Readonly<Record<JobKind, Run>> = {
   ENROL: runEnrolment,
   REEMBED: runReembedding,
   CALIBRATE: runCalibration,
+  MASK_REPORT: runMaskReport,
 };
 
 /**
