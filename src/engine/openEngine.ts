@@ -68,7 +68,7 @@ const BLANK: Image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) 
  */
 export async function openEngine(options: EngineOptions = {}): Promise<OpenedEngine> {
   const { limits = DEFAULT_QUEUE, observe, batched, replaced } = options;
-  const queue = createGpuQueue({ limits, observe, batched });
+  const queue = createGpuQueue({ limits, observe });
   const { admit, placeOf } = createAdmission(queue);
   let session = await openSession(replaced);
   let profiling = false;
@@ -90,19 +90,21 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
       capacity: LARGEST_BATCH,
       size: ({ faces }) => faces.length,
       bytes: ({ image }) => image.data.length,
-      run: (items) =>
-        onSession(async (s) =>
+      run: (items) => {
+        batched?.(items.reduce((sum, { faces }) => sum + faces.length, 0));
+        return onSession(async (s) =>
           (await network(s, model)).run(
             items.map(({ image, faces }) => ({ load: () => s.image.load(image), faces })),
           ),
-        ),
+        );
+      },
     };
     batchings.set(model.name, made);
     return made;
   };
 
   const index: Engine['index'] = (dimensions, format) =>
-    createSearchIndex(dimensions, (task) => inTurn((s) => task(s.gpu)), format);
+    createSearchIndex(dimensions, (task) => onSession((s) => task(s.gpu)), format, queue.join);
 
   return {
     adapter: session.gpu.adapter,
