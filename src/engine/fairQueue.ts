@@ -45,7 +45,7 @@ export interface FairQueue<E extends Entry> {
   entries(): E[];
   /**
    * Keeps a place for an entry that is still to be prepared. A place counts as if the entry waited, and
-   * is refused, rejected and taken away like one; places of a client go before what waits already.
+   * is refused and rejected like one. Where a client must give something up, its places go first.
    * @throws FacegraphError `EngineBusy`, `Cancelled`, as `add` does.
    */
   hold(place: Entry): void;
