@@ -10,6 +10,7 @@ import { DEFAULT_QUEUE, type QueueLimits, type QueueObserver } from './fairQueue
 import { type Batching, createGpuQueue, type Place } from './gpuQueue.ts';
 import type { Image } from './image/image.ts';
 import { checkFits, createImageBuffer, type ImageBuffer } from './imageBuffer.ts';
+import { warmCeilings } from './profile/measure.ts';
 import { profileModel } from './profile/profileModel.ts';
 import { createSearchIndex } from './searchIndex.ts';
 import { networksOf } from './weights/layersOf.ts';
@@ -148,6 +149,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
         for (const probes of [[row], [row, row]]) await succeeds(one.search(probes, 1));
         one.destroy();
       }
+      await succeeds(inTurn((s) => warmCeilings(s.gpu)));
     },
     async profile(options) {
       if (profiling) throw engineBusy('another profile is being made', PROFILE_SECONDS);
