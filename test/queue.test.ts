@@ -236,6 +236,15 @@ describe('fair queue', () => {
     expect(rejected).toEqual([]);
   });
 
+  it('admits a caller once, not each of its places', () => {
+    const { hold, queue } = fair({ entries: 1, bytes: 10 });
+    const both = request('a');
+    const places = [hold(both, 'first', 8), hold(both, 'second', 8)];
+    expect(() => hold(request('a'), 'another of a')).toThrow('too much work');
+    for (const place of places) queue.release(place);
+    hold(request('b'), 'b', 8);
+  });
+
   it('gives back the places of whoever has gone', () => {
     const gone = new AbortController();
     const { add, hold, queue, rejected } = fair({ entries: 1, bytes: 1e9 });
