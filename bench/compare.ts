@@ -4,8 +4,8 @@
  *
  *   npm run bench [-- --rounds N] [--budget SECONDS] [--only TEXT]
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -17,7 +17,7 @@ const { openGpu } = await import('../src/gpu/device.ts');
 const { closeDecoder } = await import('../src/engine/image/decode.ts');
 const { measure } = await import('./measure.ts');
 const { photographs } = await import('./photographs.ts');
-const { resultPath } = await import('./resultPath.ts');
+const { machineOf, saveResults } = await import('./resultPath.ts');
 const { table } = await import('./table.ts');
 const { detectTask, embedTask } = await import('./tasks.ts');
 
@@ -55,15 +55,9 @@ for (const { name, make } of planned) {
   results.push({ what: verdict ? `${what}: ${verdict()}` : what, timings });
 }
 
-const machine = `${gpu.adapter.description}; ${cpus().length} × ${cpus()[0].model}`;
-console.log(`${machine}; Node ${process.versions.node}; rounds interleaved\n\n${table(results)}`);
-await save(results);
+console.log(
+  `${machineOf(gpu.adapter)}; Node ${process.versions.node}; rounds interleaved\n\n${table(results)}`,
+);
+await saveResults(gpu.adapter, '.json', results);
 gpu.device.destroy();
 await rm(shaders, { recursive: true });
-
-async function save(all: typeof results) {
-  const path = await resultPath(gpu.adapter, '.json');
-  const figures = { machine, adapter: gpu.adapter, node: process.versions.node, results: all };
-  await writeFile(path, `${JSON.stringify(figures, null, 2)}\n`);
-  process.stderr.write(`saved as ${path}\n`);
-}

@@ -3,6 +3,7 @@
  * database and to answer, and whether it answers what a sort of all distances does.
  *
  * Beside it the same by pgvector in PGlite, over as many of the embeddings as are entered in a minute.
+ * Saved as bench/results/<date>-<adapter>-search-gallery.json.
  *
  *   npm run bench -- search [--faces N] [--probes N] [--vectors N]
  */
@@ -15,6 +16,7 @@ import { openDatabase } from '../src/faces/database/database.ts';
 import { createIndexes } from '../src/faces/gallery/indexes.ts';
 import { toBytes } from '../src/faces/gallery/vector.ts';
 import { summary } from './measure.ts';
+import { saveResults } from './resultPath.ts';
 
 const { values: args } = parseArgs({
   allowPositionals: true,
@@ -36,7 +38,8 @@ const count = Number(args.faces);
 // Rows of large galleries are f16.
 const ROUNDING = count < 100_000 ? 1e-5 : 1e-3;
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const seconds = (from: number) => `${((performance.now() - from) / 1000).toFixed(1)} s`;
+const since = (from: number) => (performance.now() - from) / 1000;
+const told = (seconds: number) => `${seconds.toFixed(1)} s`;
 
 const directory = await mkdtemp(join(tmpdir(), 'facegraph-search-'));
 const database = await openDatabase(directory);
@@ -53,14 +56,14 @@ async function bench() {
   const rows = people(count);
   let from = performance.now();
   const galleryId = await store('exact', rows);
-  say(`${count} faces stored in ${seconds(from)}`);
+  say(`${count} faces stored in ${told(since(from))}`);
 
   const indexes = createIndexes(database.client, engine);
   from = performance.now();
   await indexes.followAll();
   const options = { top: TOP, threshold: 2, rankBy: 'face' } as const;
   await indexes.identify(galleryId, [rows[0]], options);
-  const loaded = seconds(from);
+  const loaded = since(from);
   const resident = process.memoryUsage().rss / 1e6;
 
   const probes = Array.from({ length: Number(args.probes) }, (_, i) => near(rows[i * 7], i));
@@ -80,14 +83,18 @@ async function bench() {
   console.log(
     [
       `${engine.adapter.description}; ${count} faces of ${Math.ceil(count / FACES_PER_PERSON)} people × ${DIMENSIONS}, top ${TOP}`,
-      `loaded from PGlite onto the GPU in ${loaded}, resident set ${resident.toFixed(0)} MB`,
+      `loaded from PGlite onto the GPU in ${told(loaded)}, resident set ${resident.toFixed(0)} MB`,
       `one probe: p50 ${median.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms (n ${times.length}); 32 probes at once ${together.toFixed(1)} ms`,
       `${CHECKED - wrong} of ${CHECKED} answers are those of a sort of all distances`,
     ].join('\n'),
   );
   if (wrong > 0) process.exitCode = 1;
   indexes.destroy();
-  await benchVectors(rows.slice(0, Number(args.vectors)), probes);
+  const vectors = await benchVectors(rows.slice(0, Number(args.vectors)), probes);
+  await saveResults(engine.adapter, '-search-gallery.json', {
+    exact: { faces: count, loaded, resident, median, p95, n: times.length, together, wrong },
+    vectors,
+  });
 }
 
 async function benchVectors(rows: readonly Float32Array[], probes: readonly Float32Array[]) {
@@ -98,7 +105,7 @@ async function benchVectors(rows: readonly Float32Array[], probes: readonly Floa
   await Promise.all([exact.follow(galleryId), indexes.follow(galleryId)]);
   let from = performance.now();
   await indexes.promote();
-  const entered = seconds(from);
+  const entered = since(from);
   const times: number[] = [];
   let [right, asked] = [0, 0];
   for (const probe of probes) {
@@ -111,12 +118,14 @@ async function benchVectors(rows: readonly Float32Array[], probes: readonly Floa
     asked += truth.candidates.length;
   }
   const { median, p95 } = summary(times);
+  const recall = right / asked;
   console.log(
-    `pgvector in PGlite, ${rows.length} of them entered in ${entered}: p50 ${median.toFixed(1)} ms, ` +
-      `p95 ${p95.toFixed(1)} ms (n ${times.length}), recall ${(right / asked).toFixed(4)}`,
+    `pgvector in PGlite, ${rows.length} of them entered in ${told(entered)}: p50 ${median.toFixed(1)} ms, ` +
+      `p95 ${p95.toFixed(1)} ms (n ${times.length}), recall ${recall.toFixed(4)}`,
   );
   exact.destroy();
   indexes.destroy();
+  return { faces: rows.length, entered, median, p95, n: times.length, recall };
 }
 
 /** Whether the people come in the order of their nearest faces, up to rounding. */

@@ -1,8 +1,8 @@
 /**
  * Exact search on the GPU as galleries grow: one probe and 32 at once, f32 and f16, beside a loop on
  * the CPU and pgvector in PGlite; the bytes of a search over the time it takes are compared with what
- * the adapter copies. Also how fast faces are enrolled while others search. Prints a table and draws
- * bench/results/<date>-<adapter>-search.svg.
+ * the adapter copies. Also how fast faces are enrolled while others search. Prints a table, draws it as
+ * bench/results/<date>-<adapter>-search.svg and saves it beside that as JSON.
  *
  *   npm run bench -- search-scale [--largest N] [--vectors N]
  */
@@ -20,7 +20,7 @@ import { copyCeiling } from '../src/kernels/ceilings.ts';
 import type { RowFormat } from '../src/kernels/search.ts';
 import { type Growth, growthTable, type SearchTime } from './growth.ts';
 import { summary } from './measure.ts';
-import { resultPath } from './resultPath.ts';
+import { resultPath, saveResults } from './resultPath.ts';
 
 const { values: args } = parseArgs({
   allowPositionals: true,
@@ -61,7 +61,11 @@ async function bench() {
   console.log(`${gpu.adapter.description}; top ${TOP}, medians of ${ROUNDS} (quartiles)`);
   console.log(`copied: ${(bandwidth / 1e9).toFixed(1)} GB/s, read and written together\n`);
   console.log(growthTable(growth, bandwidth));
-  console.log(`\n${await enrolWhileSearching()}`);
+  const enrolling = await enrolWhileSearching();
+  console.log(
+    `\n${enrolling.faces} faces entered between ${enrolling.searches} searches of ${enrolling.count}: ${Math.round(enrolling.facesPerSecond)} faces and ${enrolling.searchesPerSecond.toFixed(1)} searches a second`,
+  );
+  await saveResults(gpu.adapter, '-search.json', { bandwidth, rounds: ROUNDS, growth, enrolling });
   const path = await resultPath(gpu.adapter, '-search.svg');
   await writeFile(path, draw(growth));
   say(`drawn in ${path}`);
@@ -172,7 +176,7 @@ async function pgvector(count: number): Promise<Growth[]> {
 }
 
 /** Faces that come into an index while it is searched without pause. */
-async function enrolWhileSearching(): Promise<string> {
+async function enrolWhileSearching() {
   const count = Math.min(PEER_COUNT, COUNTS.at(-1)!);
   const index = filled('f16', count, DIMENSIONS);
   const [probe] = probes(DIMENSIONS);
@@ -188,7 +192,13 @@ async function enrolWhileSearching(): Promise<string> {
   }
   const seconds = (performance.now() - from) / 1000;
   index.destroy();
-  return `${faces.length} faces entered between ${searches} searches of ${count}: ${Math.round(faces.length / seconds)} faces and ${(searches / seconds).toFixed(1)} searches a second`;
+  return {
+    count,
+    faces: faces.length,
+    searches,
+    facesPerSecond: faces.length / seconds,
+    searchesPerSecond: searches / seconds,
+  };
 }
 
 function filled(format: RowFormat, count: number, dimensions: number) {

@@ -2,6 +2,7 @@
  * The real server under load: clients, each with a key of its own, that send one photograph after
  * another, half of them to `detect`, half to `identify`. The measure is the engine itself, doing the
  * same (decode, detect, embed, search) as often at once without a server around it, before and after.
+ * Prints a table and saves what it is made of as bench/results/<date>-<adapter>-server.json.
  *
  *   npm run bench -- server [--clients 32] [--minutes 10]
  */
@@ -18,6 +19,7 @@ import { openEngine } from '../src/engine/openEngine.ts';
 import { DEFAULT_MODELS } from '../src/engine/weights/manifest.ts';
 import { type Load, load } from './load.ts';
 import { photographs } from './photographs.ts';
+import { saveResults } from './resultPath.ts';
 import { type Reading, scrape } from './scrape.ts';
 
 const { values: args } = parseArgs({
@@ -64,6 +66,14 @@ const before = await engineAlone('before');
 const { server, readings, adapterLine } = await serverUnderLoad();
 const after = await engineAlone('after');
 report();
+await saveResults({ description: adapterLine }, '-server.json', {
+  clients,
+  seconds,
+  before: figuresOf(before),
+  server: figuresOf(server),
+  after: figuresOf(after),
+  readings,
+});
 
 /** The engine with as many callers at once. */
 async function engineAlone(when: string): Promise<Load> {
@@ -168,6 +178,10 @@ function report(): void {
   );
   for (const [what, value, bar] of rows)
     console.log(`  ${what.padEnd(widths[0])}  ${value.padStart(widths[1])}  ${bar}`.trimEnd());
+}
+
+function figuresOf({ errors, ...figures }: Load) {
+  return { ...figures, errors: Object.fromEntries(errors) };
 }
 
 function identifies(client: number, turn: number): boolean {

@@ -155,23 +155,58 @@ describe('warm levels', () => {
 });
 
 describe('batches', () => {
-  it('cover all items once with known sizes and little padding', () => {
+  const cost = (runs: readonly number[], start: number) =>
+    runs.reduce((sum, size) => sum + start + size, 0);
+
+  it('cover all items once, larger runs first, only the last padded', () => {
+    const start = fc.double({ min: 0, max: 300, noNaN: true });
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 2000 }), (count) => {
-        const runs = batches(count, [4, 16, 64, 256]);
+      fc.property(fc.integer({ min: 0, max: 2000 }), start, (count, start) => {
+        const runs = batches(count, [4, 16, 64, 256], start);
         let next = 0;
-        for (const run of runs) {
+        for (const [i, run] of runs.entries()) {
           expect(run.from).toBe(next);
           expect([4, 16, 64, 256]).toContain(run.size);
+          expect(run.size).toBeLessThanOrEqual(runs[i - 1]?.size ?? 256);
+          if (i < runs.length - 1) expect(run.count).toBe(run.size);
+          expect(run.count).toBeGreaterThan(0);
           next += run.count;
         }
         expect(next).toBe(count);
-        const padding = runs.reduce((sum, r) => sum + r.size - r.count, 0);
-        expect(padding).toBeLessThanOrEqual(Math.max(3, count));
       }),
     );
-    expect(batches(70, [4, 16, 64, 256]).map((r) => r.size)).toEqual([64, 4, 4]);
-    expect(batches(3, [1, 2, 4, 8]).map((r) => r.size)).toEqual([4]);
+  });
+
+  it('cost no more than any other division', () => {
+    const sizes = [1, 2, 4, 8];
+    const divisions = (count: number): number[][] =>
+      count <= 0
+        ? [[]]
+        : sizes.flatMap((size) => divisions(count - size).map((rest) => [size, ...rest]));
+    for (let count = 0; count <= 9; count++)
+      for (const start of [0, 0.1, 0.5, 0.9, 2, 4, 50]) {
+        const made = batches(count, sizes, start).map(({ size }) => size);
+        const best = Math.min(...divisions(count).map((runs) => cost(runs, start)));
+        expect(cost(made, start)).toBeCloseTo(best, 9);
+      }
+  });
+
+  it.each([
+    // Faces in software, faces on a GPU, candidates of R-Net and of O-Net in software.
+    { sizes: [1, 2, 4, 8], start: 0.5, of: { 3: [2, 1], 5: [4, 1], 6: [4, 2], 7: [8], 9: [8, 1] } },
+    { sizes: [1, 2, 4, 8], start: 4, of: { 2: [2], 3: [4], 5: [8], 7: [8], 9: [8, 1] } },
+    {
+      sizes: [4, 16, 64, 256],
+      start: 2,
+      of: { 4: [4], 8: [4, 4], 9: [16], 20: [16, 4], 70: [64, 4, 4] },
+    },
+    { sizes: [1, 4, 16, 64], start: 0.5, of: { 3: [4], 9: [4, 4, 1], 15: [16], 17: [16, 1] } },
+  ])('are these at a start of $start: $of', ({ sizes, start, of }) => {
+    for (const [count, runs] of Object.entries(of))
+      expect([count, ...batches(Number(count), sizes, start).map(({ size }) => size)]).toEqual([
+        count,
+        ...runs,
+      ]);
   });
 });
 

@@ -88,6 +88,13 @@ describe.skipIf(missing.length > 0)(
       expect(opened).toHaveLength(1);
     });
 
+    it('compiles nothing for a profile either, whose batches nobody is served', async () => {
+      const [gpu] = opened;
+      const warm = gpu.pipelines.size;
+      await engine.profile({ model: 'mtcnn', batch: 1, runs: 1 });
+      expect(gpu.pipelines.size).toBe(warm);
+    }, 400_000);
+
     it('embeds faces of several callers in one batch to the very bytes of each alone', async () => {
       const embedder = await engine.embedder(MODEL);
       const wanted = [

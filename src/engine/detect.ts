@@ -3,7 +3,12 @@ import type { Gpu } from '../gpu/device.ts';
 import { closeScope, openScope } from '../gpu/plan.ts';
 import { type GpuImage, type Normalise, resize } from '../kernels/resize.ts';
 import { type Corners, nms, regress, type ScoredBox, square, truncate } from './boxes.ts';
-import { type CropNetwork, type Cut, createCropNetwork } from './cropNetwork.ts';
+import {
+  type CropNetwork,
+  type CropNetworkOptions,
+  type Cut,
+  createCropNetwork,
+} from './cropNetwork.ts';
 import type { DetectOptions } from './engine.ts';
 import type { Face, Point } from './face.ts';
 import { onet, pnet, rnet } from './networks/mtcnn.ts';
@@ -23,8 +28,8 @@ export interface Detector {
 
 /** What the three networks expect. */
 export const NORMALISE: Normalise = { mean: [127.5, 127.5, 127.5], scale: 1 / 128 };
-const RNET_SIZES = [4, 16, 64, 256];
-const ONET_SIZES = [1, 4, 16, 64];
+const RNET = { sizes: [4, 16, 64, 256], start: 2 };
+const ONET = { sizes: [1, 4, 16, 64], start: 0.5 };
 /** Image sizes whose P-Net plan is kept; cameras send one size, albums a few. */
 const KEPT_PLANS = 4;
 
@@ -32,8 +37,8 @@ const KEPT_PLANS = 4;
 export function createDetector(gpu: Gpu, tensors: ReadonlyMap<string, Parameter>): Detector {
   const scope = openScope(gpu);
   const pnetWeights = uploadWeights(scope, pnet, tensors);
-  const refine = cropNetwork(gpu, rnet, uploadWeights(scope, rnet, tensors), RNET_SIZES);
-  const output = cropNetwork(gpu, onet, uploadWeights(scope, onet, tensors), ONET_SIZES);
+  const refine = cropNetwork(gpu, rnet, uploadWeights(scope, rnet, tensors), RNET);
+  const output = cropNetwork(gpu, onet, uploadWeights(scope, onet, tensors), ONET);
   const plans = new Map<string, { plan: ProposalPlan; levels: Level[] }>();
 
   const proposals = async (image: GpuImage, options: Required<DetectOptions>) => {
@@ -105,12 +110,12 @@ function cropNetwork(
   gpu: Gpu,
   network: typeof rnet,
   weights: ReturnType<typeof uploadWeights>,
-  sizes: readonly number[],
+  runs: Pick<CropNetworkOptions, 'sizes' | 'start'>,
 ): CropNetwork {
   return createCropNetwork(gpu, {
     network,
     weights,
-    sizes,
+    ...runs,
     words: 4,
     cut: cutBoxes(network.name),
   });

@@ -45,7 +45,8 @@ export interface FairQueue<E extends Entry> {
   entries(): E[];
   /**
    * Keeps a place for an entry that is still to be prepared. A place counts as if the entry waited, and
-   * is refused, rejected and taken away like one; places of a client go before what waits already.
+   * is refused and rejected like one, but not where its caller has another: what is prepared for that
+   * would be in vain. Where a client must give something up, its places go first.
    * @throws FacegraphError `EngineBusy`, `Cancelled`, as `add` does.
    */
   hold(place: Entry): void;
@@ -194,13 +195,15 @@ export function createFairQueue<E extends Entry>(options: FairQueueOptions): Fai
     },
     entries: () => [...all.keys()],
     hold(place) {
-      admit(place);
+      const { caller } = place;
+      if (signalOf(place)?.aborted) throw cancelled();
+      if (!clientOf(caller).places.some((other) => other.caller === caller)) admit(place);
       const leave = () => {
         release(place);
         place.reject(cancelled());
       };
       places.set(place, leave);
-      clientOf(place.caller).places.push(place);
+      clientOf(caller).places.push(place);
       bytes += place.bytes;
       signalOf(place)?.addEventListener('abort', leave, { once: true });
     },

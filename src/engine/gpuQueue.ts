@@ -44,8 +44,6 @@ export interface GpuQueue {
 export interface GpuQueueOptions {
   readonly limits: QueueLimits;
   readonly observe?: QueueObserver;
-  /** Hears the size of each run of a batching. */
-  readonly batched?: (size: number) => void;
 }
 
 interface Waiting extends Entry {
@@ -68,7 +66,7 @@ const ALONE: Batching<() => Promise<unknown>, unknown> = {
   run: async ([work]) => [await work()],
 };
 
-export function createGpuQueue({ limits, observe, batched }: GpuQueueOptions): GpuQueue {
+export function createGpuQueue({ limits, observe }: GpuQueueOptions): GpuQueue {
   const queue = createFairQueue<Waiting>({ limits, observe });
   // The loop outlives the request that starts it, so it must not run in its name.
   const nobody = new AsyncResource('GpuQueue');
@@ -149,7 +147,6 @@ export function createGpuQueue({ limits, observe, batched }: GpuQueueOptions): G
   const perform = async (batch: readonly Waiting[]) => {
     const [{ batching }] = batch;
     for (const entry of batch) queue.take(entry);
-    if (batching.capacity > 1) batched?.(sizeOf(batch));
     const from = performance.now();
     try {
       const results = await batching.run(batch.map(({ item }) => item));

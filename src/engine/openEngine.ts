@@ -10,6 +10,7 @@ import { DEFAULT_QUEUE, type QueueLimits, type QueueObserver } from './fairQueue
 import { type Batching, createGpuQueue, type Place } from './gpuQueue.ts';
 import type { Image } from './image/image.ts';
 import { checkFits, createImageBuffer, type ImageBuffer } from './imageBuffer.ts';
+import { warmCeilings } from './profile/measure.ts';
 import { profileModel } from './profile/profileModel.ts';
 import { createSearchIndex } from './searchIndex.ts';
 import { networksOf } from './weights/layersOf.ts';
@@ -68,7 +69,7 @@ const BLANK: Image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) 
  */
 export async function openEngine(options: EngineOptions = {}): Promise<OpenedEngine> {
   const { limits = DEFAULT_QUEUE, observe, batched, replaced } = options;
-  const queue = createGpuQueue({ limits, observe, batched });
+  const queue = createGpuQueue({ limits, observe });
   const { admit, placeOf } = createAdmission(queue);
   let session = await openSession(replaced);
   let profiling = false;
@@ -90,19 +91,21 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
       capacity: LARGEST_BATCH,
       size: ({ faces }) => faces.length,
       bytes: ({ image }) => image.data.length,
-      run: (items) =>
-        onSession(async (s) =>
+      run: (items) => {
+        batched?.(items.reduce((sum, { faces }) => sum + faces.length, 0));
+        return onSession(async (s) =>
           (await network(s, model)).run(
             items.map(({ image, faces }) => ({ load: () => s.image.load(image), faces })),
           ),
-        ),
+        );
+      },
     };
     batchings.set(model.name, made);
     return made;
   };
 
   const index: Engine['index'] = (dimensions, format) =>
-    createSearchIndex(dimensions, (task) => inTurn((s) => task(s.gpu)), format);
+    createSearchIndex(dimensions, (task) => onSession((s) => task(s.gpu)), format, queue.join);
 
   return {
     adapter: session.gpu.adapter,
@@ -146,6 +149,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
         for (const probes of [[row], [row, row]]) await succeeds(one.search(probes, 1));
         one.destroy();
       }
+      await succeeds(inTurn((s) => warmCeilings(s.gpu)));
     },
     async profile(options) {
       if (profiling) throw engineBusy('another profile is being made', PROFILE_SECONDS);

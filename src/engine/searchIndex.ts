@@ -4,15 +4,23 @@ import { closeScope, encode, openScope, storage, storageBuffer } from '../gpu/pl
 import { submitAndRead } from '../gpu/readback.ts';
 import { type RowFormat, SEARCH_BLOCK, search } from '../kernels/search.ts';
 import type { SearchIndex } from './engine.ts';
+import type { Batching, GpuQueue } from './gpuQueue.ts';
 import { toHalf } from './half.ts';
 
-/** Runs a task alone on the device that is open when its turn comes. */
+/** Runs a task on the device that is open; nothing else runs on it meanwhile. */
 export type OnGpu = <T>(task: (gpu: Gpu) => Promise<T>) => Promise<T>;
 
 /** Rows of one GPU buffer: a chunk stays below every adapter's binding limit (128 MiB). */
 const CHUNK_BYTES = 64 << 20;
 /** Probes of one dispatch. */
 const MAX_PROBES = 256;
+/**
+ * Probes of a dispatch that several callers share. A tile of the kernel has four, so four cost little
+ * more than one; more of them save the overhead of a dispatch, which is all that a small index takes.
+ */
+const SHARED_PROBES = { least: 4, most: 32 };
+/** Multiply-adds of a dispatch that is shared: on lavapipe about the time of a batch of faces. */
+const SHARED_WORK = 1.6e9;
 
 type Rows = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
@@ -21,6 +29,13 @@ interface Layout {
   readonly format: RowFormat;
   readonly width: number;
 }
+
+interface Search {
+  readonly probes: readonly Float32Array[];
+  readonly k: number;
+}
+
+type Hit = Awaited<ReturnType<SearchIndex['search']>>[number][number];
 
 interface Chunk {
   readonly rows: Rows;
@@ -33,14 +48,17 @@ interface Chunk {
 /**
  * An exact index: rows live in chunks in memory and, from the first search on, on the GPU. A removed
  * row is overwritten by the last one, so that rows stay dense; changed rows are uploaded before the
- * next search, all of them when the device is new.
+ * next search, all of them when the device is new. Searches that wait together go in one dispatch where
+ * their k is about the same; each gets what it would have got alone.
  * @param format f16 takes half the memory, on lavapipe 0.7 of the time, and moves a distance by up to
  *   0.0005.
+ * @param join does a search when its turn comes, at once when absent.
  */
 export function createSearchIndex(
   dimensions: number,
   onGpu: OnGpu,
   format: RowFormat = 'f32',
+  join: GpuQueue['join'] = async (batching, item) => (await batching.run([item]))[0],
 ): SearchIndex {
   const half = format === 'f16';
   const width = Math.ceil(dimensions / (half ? 8 : 4)) * (half ? 8 : 4);
@@ -53,6 +71,7 @@ export function createSearchIndex(
   const chunks: Chunk[] = [];
   const places = new Map<string, { chunk: Chunk; row: number }>();
   const searching = new Set<Promise<unknown>>();
+  const batchings = new Map<number, Batching<Search, Hit[][]>>();
   let destroyed = false;
 
   const write = (chunk: Chunk, row: number, id: string, values: Rows | Float32Array) => {
@@ -86,6 +105,44 @@ export function createSearchIndex(
         'ModelMismatch',
         `an embedding of ${embedding.length} values does not fit an index of ${dimensions}`,
       );
+  };
+
+  const searchAll = async (gpu: Gpu, searches: readonly Search[]): Promise<Hit[][][]> => {
+    const probes = searches.flatMap((search) => search.probes);
+    const most = Math.max(...searches.map(({ k }) => k));
+    const found: Hit[][] = probes.map(() => []);
+    for (let from = 0; from < probes.length; from += MAX_PROBES) {
+      const some = probes.slice(from, from + MAX_PROBES);
+      for (const chunk of [...chunks])
+        (await searchChunk(gpu, chunk, some, most, layout)).forEach((hits, p) => {
+          found[from + p].push(...hits);
+        });
+    }
+    // Equal distances keep the order of the rows, whatever k is: the best k of more are the best k.
+    for (const hits of found) hits.sort((a, b) => a.distance - b.distance);
+    let at = 0;
+    return searches.map((search) => {
+      const first = at;
+      at += search.probes.length;
+      return found.slice(first, at).map((hits) => hits.slice(0, search.k));
+    });
+  };
+
+  // The best of a block are drawn one after another, so a search does not pay for one with a larger k
+  // more than twice what it asked for.
+  const batchingOf = (k: number): Batching<Search, Hit[][]> => {
+    const octave = Math.ceil(Math.log2(k));
+    const known = batchings.get(octave);
+    const made: Batching<Search, Hit[][]> = known ?? {
+      get capacity() {
+        return sharedProbes(places.size * width);
+      },
+      size: ({ probes }) => probes.length,
+      bytes: ({ probes }) => probes.length * dimensions * 4,
+      run: (searches) => onGpu((gpu) => searchAll(gpu, searches)),
+    };
+    batchings.set(octave, made);
+    return made;
   };
 
   return {
@@ -125,17 +182,8 @@ export function createSearchIndex(
       for (const probe of probes) check(probe);
       if (!(Number.isInteger(k) && k >= 1))
         throw new FacegraphError('InvalidInput', `k is ${k}: give 1 and more`);
-      const search = onGpu(async (gpu) => {
-        const found: { id: string; distance: number }[][] = probes.map(() => []);
-        for (let from = 0; from < probes.length; from += MAX_PROBES) {
-          const some = probes.slice(from, from + MAX_PROBES);
-          for (const chunk of [...chunks])
-            (await searchChunk(gpu, chunk, some, k, layout)).forEach((hits, p) => {
-              found[from + p].push(...hits);
-            });
-        }
-        return found.map((hits) => hits.sort((a, b) => a.distance - b.distance).slice(0, k));
-      });
+      if (probes.length === 0) return Promise.resolve([]);
+      const search = join(batchingOf(k), { probes, k });
       searching.add(search);
       const forget = () => searching.delete(search);
       search.then(forget, forget);
@@ -152,13 +200,19 @@ export function createSearchIndex(
   };
 }
 
+/** Probes of a dispatch that several callers share, over rows of so many values together. */
+export function sharedProbes(values: number): number {
+  const { least, most } = SHARED_PROBES;
+  return Math.min(Math.max(Math.floor(SHARED_WORK / Math.max(1, values)), least), most);
+}
+
 async function searchChunk(
   gpu: Gpu,
   chunk: Chunk,
   probes: readonly Float32Array[],
   k: number,
   { width, format }: Layout,
-): Promise<{ id: string; distance: number }[][]> {
+): Promise<Hit[][]> {
   const buffer = upload(gpu, chunk, width);
   // Rows may come and go while the GPU works; the answer is about those of this moment.
   const ids = chunk.ids.slice();

@@ -19,6 +19,16 @@ export interface SectionTimes {
   readonly whole: Spread;
 }
 
+/** Compiles what a profile needs beside the steps of a model. */
+export async function warmCeilings(gpu: Gpu): Promise<void> {
+  const scope = openScope(gpu);
+  try {
+    await timeSteps(gpu, [await copyCeiling(scope), await multiplyAddCeiling(scope)]);
+  } finally {
+    closeScope(scope);
+  }
+}
+
 /**
  * Runs everything `runs` times, sections and ceilings in turn, so that whatever else the machine does
  * hits all of them alike. The first run only compiles and counts for nothing.
