@@ -11,6 +11,7 @@ const Kind = builder.enumType('JobKind', {
     [JobKind.ENROL]: { description: 'Enrols many photographs.' },
     [JobKind.REEMBED]: { description: 'Moves a gallery to another model.' },
     [JobKind.CALIBRATE]: { description: 'Finds out what distances in a gallery mean.' },
+    [JobKind.DRAW_MASKS]: { description: 'Makes the masked templates of stored photographs.' },
   },
 });
 

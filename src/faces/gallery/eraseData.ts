@@ -49,6 +49,7 @@ export async function eraseData(
   const stored = () => tx.storedImage.count({ where: { galleryId, hash: { in: hashes } } });
   const before = await stored();
   const embeddings = await tx.embedding.deleteMany({ where: { face: theirs } });
+  const masks = await tx.maskEmbedding.deleteMany({ where: { face: theirs } });
   // The database deletes photographs with the last face of each.
   await tx.face.deleteMany({ where: theirs });
   const images = before - (await stored());
@@ -69,7 +70,7 @@ export async function eraseData(
   return {
     identities: identities.count,
     faces: faceIds.length,
-    embeddings: embeddings.count,
+    embeddings: embeddings.count + masks.count,
     images,
     tokens,
     edits: edits.count,

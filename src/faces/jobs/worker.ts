@@ -4,6 +4,7 @@ import type { JobKind } from '../../generated/prisma/client.ts';
 import type { Database } from '../database/database.ts';
 import type { Service } from '../gallery/galleries.ts';
 import { runCalibration } from './calibrate.ts';
+import { runMaskDrawing } from './drawMasks.ts';
 import { runEnrolment } from './enrolment.ts';
 import { expire } from './expire.ts';
 import {
@@ -35,6 +36,7 @@ const RUN: Readonly<Record<JobKind, Run>> = {
   ENROL: runEnrolment,
   REEMBED: runReembedding,
   CALIBRATE: runCalibration,
+  DRAW_MASKS: runMaskDrawing,
 };
 
 /**
