@@ -5,9 +5,9 @@ import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blank, crop } from '../src/engine/image/draw.ts';
 import { encodeJpeg } from '../src/engine/image/encode.ts';
-import { readHeader } from '../src/engine/image/header.ts';
 import type { Image } from '../src/engine/image/image.ts';
 import { decodeJpeg } from '../src/engine/image/jpeg.ts';
+import { readJpegHeader } from '../src/engine/image/jpegHeader.ts';
 import { resize } from '../src/engine/image/resize.ts';
 import { cacheDir } from '../src/engine/weights/cache.ts';
 import { hasWeights } from '../src/engine/weights/load.ts';
@@ -41,7 +41,7 @@ beforeAll(() => {
   people = [];
   for (const [file, boxes] of Object.entries(FACES)) {
     const bytes = readFileSync(join(DEMO, file));
-    const photograph = decodeJpeg(bytes, readHeader(bytes));
+    const photograph = decodeJpeg(bytes, readJpegHeader(bytes));
     for (const [x, y, w, h] of boxes)
       people.push(crop(photograph, [x - AROUND, y - AROUND, w + 2 * AROUND, h + 2 * AROUND]));
   }

@@ -4,6 +4,7 @@ import {
   embedProbe,
   faceProbeOf,
   type KeptFace,
+  maskProbe,
   measureProbe,
   type Upload,
 } from '../search/probe.ts';
@@ -28,6 +29,7 @@ export interface UnknownFaces {
 
 /**
  * Stores every face of a photograph as nobody's: no search for people finds it until it is assigned.
+ * Drawn masks are embedded all the same, for then there may be no photograph any more.
  * Its quality is measured but not judged, since nobody is recognised by it.
  * @throws FacegraphError `GalleryNotFound`, `NoFaceFound`, `ModelMismatch` when the gallery changed
  *   its model meanwhile, `ModelUnavailable`, and those of the engine.
@@ -42,6 +44,7 @@ export async function addUnknownFaces(
   const embedder = await engine.embedder(gallery.model);
   const probe = await faceProbeOf(engine, source);
   const embeddings = await embedProbe(embedder, probe, probe.faces);
+  const masks = await maskProbe(gallery, embedder, probe, probe.faces);
   const qualities = measureProbe(probe, probe.faces);
   const bytes = probe.upload?.bytes ?? null;
   return changeFaces(service, gallery.id, async (tx, touched, now) => {
@@ -49,7 +52,8 @@ export async function addUnknownFaces(
       throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
     const faces = probe.faces.map((face, i) => {
       const quality = qualities[i];
-      return { face, quality, imageHash: probe.hash, bytes, embedding: embeddings[i] };
+      const of = { imageHash: probe.hash, embedding: embeddings[i], masks: masks[i] };
+      return { face, quality, bytes, ...of };
     });
     return insertUnknown(tx, touched, now, faces);
   });

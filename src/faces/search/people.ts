@@ -1,12 +1,13 @@
 import type {
   Calibration,
   Identity,
+  MaskKind,
   PrismaClient,
   Face as StoredFace,
 } from '../../generated/prisma/client.ts';
 import type { Decision, FmrEstimate } from '../calibration/decide.ts';
 import type { Judge, Rule } from '../calibration/rule.ts';
-import type { KnownRow } from '../gallery/indexes.ts';
+import type { KnownRow } from '../gallery/ranked.ts';
 import type { Candidate } from '../identify.ts';
 
 /** Somebody of a gallery who is near a probe face. */
@@ -14,6 +15,8 @@ export interface Person {
   readonly identity: Identity;
   /** The person's enrolled face that is nearest; null where templates were ranked. */
   readonly face: StoredFace | null;
+  /** The drawn mask under which that face is nearest; null: as it is. */
+  readonly mask: MaskKind | null;
   /** Cosine distance. */
   readonly distance: number;
   readonly decision: Decision;
@@ -27,7 +30,7 @@ export interface Person {
 }
 
 /** Somebody who is near, before that is judged. */
-type Near = Pick<Person, 'identity' | 'face' | 'distance'>;
+type Near = Pick<Person, 'identity' | 'face' | 'mask' | 'distance'>;
 
 /**
  * What the database holds of candidates, and what it means that they are so near. Two queries for all of
@@ -48,7 +51,8 @@ export async function loadPeople(
   return (some) => {
     const near = some.flatMap(({ identity: id, face, distance }): Near[] => {
       const identity = identityOf.get(id);
-      return identity ? [{ identity, face: faceOf.get(face.id) ?? null, distance }] : [];
+      if (!identity) return [];
+      return [{ identity, face: faceOf.get(face.id) ?? null, mask: face.mask, distance }];
     });
     return judged(near, judge);
   };
@@ -56,12 +60,13 @@ export async function loadPeople(
 
 function judged(near: readonly Near[], judge: Judge): Person[] {
   return near.map((person, i) => {
-    const { distance, identity } = person;
+    const { distance, identity, mask } = person;
     const other = near[i === 0 ? 1 : 0];
     return {
       ...person,
       decision: judge.decide(distance),
-      fmr: judge.fmrOf(distance, identity.galleryId),
+      // Calibrations compare faces as they are.
+      fmr: mask ? null : judge.fmrOf(distance, identity.galleryId),
       margin: other ? other.distance - distance : null,
       rule: judge.rule,
       calibration: judge.calibrationOf(identity.galleryId),
