@@ -168,6 +168,7 @@ async function openBoth(
   metrics: Metrics,
 ): Promise<{ database: Database } & WarmingEngine> {
   const { FACEGRAPH_DATA: directory, DATABASE_URL: url } = config;
+  progress('database: opening, which takes some seconds when it is new');
   const opening = openDatabase(directory, url).then((database) => {
     const { kind, migrated } = database;
     progress(`database: ${kind}${migrated.length > 0 ? `, applied ${migrated.join(', ')}` : ''}`);

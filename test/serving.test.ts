@@ -127,6 +127,23 @@ describe.skipIf(missing.length > 0)(
       expect(all).toEqual(many.map((_, i) => alone[i % faces[0].length][0]));
     });
 
+    it('embeds a crowd in several turns: somebody with one face need not wait for all', async () => {
+      const embedder = await engine.embedder(MODEL);
+      const crowd = Array<Face>(3 * LARGEST_BATCH).fill(faces[0][0]);
+      const done: string[] = [];
+      const ask = (client: string, some: readonly Face[]) =>
+        inNameOf({ client, priority: 'request' }, async () => {
+          const rows = await embedder.embed(images[0], some);
+          done.push(client);
+          return rows;
+        });
+      batched.length = 0;
+      const [many, [one]] = await Promise.all([ask('crowd', crowd), ask('one', [faces[0][0]])]);
+      expect(done).toEqual(['one', 'crowd']);
+      expect(batched).toEqual([LARGEST_BATCH, 1, LARGEST_BATCH, LARGEST_BATCH]);
+      expect(many).toEqual(crowd.map(() => one));
+    });
+
     it('refuses an image that the GPU cannot hold before it waits or is uploaded', async () => {
       const { maxStorageBufferBindingSize: limit } = engine.adapter.limits;
       const huge = { width: Math.ceil(limit / 3 / 1000), height: 1000, data: new Uint8Array(3) };

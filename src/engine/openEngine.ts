@@ -128,8 +128,14 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenedEng
       if (!session.networks.has(model.name)) await inTurn((s) => network(s, model));
       return createEmbedder(model, async (image, faces) => {
         checkFits(image, session.gpu.adapter.limits);
-        if (faces.length === 0) return [];
-        return queue.join(embedding(model), { image, faces }, placeOf(image));
+        // A crowd is embedded in several turns, so that others have theirs between them.
+        const parts: Float32Array[][][] = [];
+        for (let from = 0; from < faces.length; from += LARGEST_BATCH) {
+          const some = faces.slice(from, from + LARGEST_BATCH);
+          const item = { image, faces: some };
+          parts.push(await queue.join(embedding(model), item, placeOf(image)));
+        }
+        return (parts[0] ?? []).map((_, output) => parts.flatMap((part) => part[output]));
       });
     },
     index,

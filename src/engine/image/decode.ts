@@ -79,8 +79,9 @@ export async function decodeImage(
     request: { bytes: copy, header },
     transfer: [copy.buffer],
     cost: pixels,
-    // Four times what a slow core needs for the dearest kinds (0.5 s a megapixel).
-    timeout: 5_000 + pixels / 500,
+    // Twelve times what a slow core needs for the dearest kinds (0.5 s a megapixel): it is time by the clock, of which a
+    // thread has a fraction on an overloaded machine, and a good picture must not be refused for that.
+    timeout: 15_000 + pixels / 166,
     signal: gone,
   };
   const answer = await pool.run(job).catch((error: Error) => {
