@@ -1,7 +1,7 @@
 /**
  * What can be measured: `npm run bench` compares with onnxruntime; `npm run bench -- soak`, `ready`,
  * `search`,
- * `search-scale`, `masks`, `masked-templates` and `server` do what their files say. Further arguments are theirs.
+ * `search-scale`, `masks` and `server` do what their files say. Further arguments are theirs.
  */
 const BENCHES: Record<string, () => Promise<unknown>> = {
   compare: () => import('./compare.ts'),
@@ -10,7 +10,6 @@ const BENCHES: Record<string, () => Promise<unknown>> = {
   search: () => import('./search.ts'),
   'search-scale': () => import('./searchScale.ts'),
   masks: () => import('./masks.ts'),
-  'masked-templates': () => import('./maskedTemplates.ts'),
   server: () => import('./server.ts'),
 };
 

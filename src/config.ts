@@ -86,7 +86,7 @@ const SETTINGS = {
       .optional(),
     expected: 'a whole number',
     meaning:
-      'Faces, those under drawn masks too, up to which a gallery is searched exactly on the GPU; larger ones in the database, where that has pgvector. 500000 on a server when absent, no limit in the embedded database.',
+      'Faces up to which a gallery is searched exactly on the GPU; larger ones in the database, where that has pgvector. 500000 on a server when absent, no limit in the embedded database.',
   }),
   FACEGRAPH_IMPORT_DIR: setting({
     schema: z.string().optional(),

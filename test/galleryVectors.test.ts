@@ -11,7 +11,6 @@ import { deleteFace, deleteGallery, deleteIdentity } from '../src/faces/gallery/
 import { createIndexes, type Indexes } from '../src/faces/gallery/indexes.ts';
 import { toBytes } from '../src/faces/gallery/vector.ts';
 import { databaseIndex, fillVectors, hasVectors } from '../src/faces/gallery/vectors.ts';
-import { MaskKind } from '../src/generated/prisma/client.ts';
 import { galleryOf } from './api/bundles.ts';
 import { fakeEngine } from './api/fakeEngine.ts';
 import { temporaryDirectory } from './api/harness.ts';
@@ -63,14 +62,9 @@ describe('vectors in the database', () => {
     const exact = createIndexes(db, engine);
     await exact.followAll();
     expect(of.size(id)).toBe(exact.size(id));
-    expect(of.maskedSize(id)).toBe(exact.maskedSize(id));
-    for (const { rankBy, masks } of [
-      { rankBy: 'face', masks: false },
-      { rankBy: 'face', masks: true },
-      { rankBy: 'template', masks: true },
-    ] as const)
+    for (const rankBy of ['face', 'template'] as const)
       for (const top of [2, 300]) {
-        const options = { top, threshold: 0.3, rankBy, masks };
+        const options = { top, threshold: 0.3, rankBy };
         const expected = await exact.identify(id, PROBES, options);
         const found = await of.identify(id, PROBES, options);
         found.forEach(({ candidates, match }, probe) => {
@@ -82,10 +76,6 @@ describe('vectors in the database', () => {
             if (top === 300) {
               expect(Math.abs(distance - same!.distance)).toBeLessThan(1e-3);
               if (rankBy === 'template') expect(face.id).toBe(identity);
-              if (masks) {
-                expect(face.id).toBe(same!.face.id);
-                expect(face.mask).toBe(same!.face.mask);
-              }
             }
           });
           if (match) expect(match).toBe(candidates[0].identity);
@@ -147,16 +137,6 @@ describe('vectors in the database', () => {
           imageHash: identity.id,
           embeddings: {
             create: { model, vector: new Uint8Array(embedding.buffer as ArrayBuffer) },
-          },
-          // Every other face under drawn masks.
-          maskEmbeddings: {
-            create: Object.values(MaskKind)
-              .filter(() => seed % 2 === 0)
-              .map((kind, i) => ({
-                model,
-                kind,
-                vector: toBytes(unit(randomArray(seed + 2000 * (i + 1), 3))),
-              })),
           },
         },
       });
@@ -281,7 +261,7 @@ describe('vectors in the database', () => {
     const { rows: tables } = await fresh.query(
       `SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'facegraph_search'`,
     );
-    expect(tables).toEqual([{ n: 4 }]);
+    expect(tables).toEqual([{ n: 3 }]);
     const prisma = await prismaMigrate(new PrismaPGlite(fresh));
     expect(await prisma.difference()).toMatch(/^(-- This is an empty migration\.)?\s*$/);
     await fresh.close();

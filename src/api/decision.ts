@@ -66,8 +66,7 @@ export const DecisionRule = builder.objectRef<Rule>('DecisionRule').implement({
     }),
     comparisons: t.int({
       nullable: true,
-      description:
-        'Enrolled faces that each face was compared with, for the calibration; under each drawn mask a face counts once more.',
+      description: 'Enrolled faces that each face was compared with, for the calibration.',
       resolve: ({ kept }) => kept?.comparisons ?? null,
     }),
     fmrAllowed: t.float({

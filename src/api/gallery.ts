@@ -42,9 +42,6 @@ export const GalleryNode = builder.prismaNode('Gallery', {
     threshold: t.exposeFloat('threshold', { nullable: true }),
     falseHitRate: t.exposeFloat('falseHitRate', { nullable: true }),
     keepImages: t.exposeBoolean('keepImages'),
-    maskedTemplates: t.exposeBoolean('maskedTemplates', {
-      description: 'Whether each face is also compared as it looks under drawn masks.',
-    }),
     retentionDays: t.exposeInt('retentionDays', { nullable: true }),
     quality: t.field({
       type: QualityLimits,
@@ -55,10 +52,6 @@ export const GalleryNode = builder.prismaNode('Gallery', {
     faceCount: t.int({
       description: 'Faces that `identify` compares with.',
       resolve: ({ id }, _args, { indexes }) => indexes.size(id),
-    }),
-    maskedFaceCount: t.int({
-      description: 'How many of them it also compares with under drawn masks.',
-      resolve: ({ id }, _args, { indexes }) => indexes.maskedSize(id),
     }),
     identities: t.relatedConnection(
       'identities',
@@ -175,12 +168,6 @@ builder.mutationFields((t) => ({
         defaultValue: false,
         description: 'Whether the photographs of enrolled faces are stored, which `reembed` needs.',
       }),
-      maskedTemplates: t.arg.boolean({
-        required: true,
-        defaultValue: false,
-        description:
-          'Whether each face is also compared as it looks under a drawn mask of each kind: masked people are recognised more often, and four more embeddings a face are made. Masked strangers match more often too, for which a calibrated threshold is stricter.',
-      }),
       retentionDays: t.arg.int({
         description:
           'Faces are deleted so many days after their enrolment, 1 to 36,500; never when absent.',
@@ -219,10 +206,6 @@ builder.mutationFields((t) => ({
         description:
           'Whether photographs of faces enrolled from now on are stored; if not, those that are stored are deleted.',
       }),
-      maskedTemplates: t.arg.boolean({
-        description:
-          'Whether faces are also compared as they look under drawn masks. Turned on, faces enrolled before get them by a job of kind `DRAW_MASKS` where their photographs are stored; turned off, all of it is deleted.',
-      }),
       retentionDays: t.arg.int({
         description:
           'Faces are deleted so many days after their enrolment, within the hour, those enrolled before too; null: never.',
@@ -234,12 +217,10 @@ builder.mutationFields((t) => ({
       }),
     },
     resolve: async (query, _root, { id: { id }, ...args }, context) => {
-      const { name, threshold, keepImages, maskedTemplates, retentionDays, falseHitRate, quality } =
-        args;
-      await updateGallery(context, context.key!.id, id, {
+      const { name, threshold, keepImages, retentionDays, falseHitRate, quality } = args;
+      await updateGallery(context, id, {
         name: name ?? undefined,
         keepImages: keepImages ?? undefined,
-        maskedTemplates: maskedTemplates ?? undefined,
         retentionDays,
         quality,
         falseHitRate,

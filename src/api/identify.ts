@@ -10,7 +10,6 @@ import { FaceNode } from './face.ts';
 import * as failures from './failures.ts';
 import { IdentityNode } from './identity.ts';
 import { ImageInput, readFace } from './image.ts';
-import { MATCHED_MASK } from './maskKind.ts';
 import { DetectedFace, type IndexedFace, indexed } from './picture.ts';
 import { SEARCH_ARGS, searchedGalleries, searchOptions } from './searchArguments.ts';
 
@@ -33,7 +32,6 @@ export const Candidate = builder.objectRef<Person>('Candidate').implement({
         face && db.face.findUnique({ ...query, where: { id: face.id } }),
     }),
     distance: t.exposeFloat('distance', { description: 'Cosine distance, 0 (same) to 2.' }),
-    matchedMask: t.field({ ...MATCHED_MASK, resolve: ({ mask }) => mask }),
     decision: t.expose('decision', {
       type: Decision,
       description: 'Whether it is this person, by the `rule` of the search.',

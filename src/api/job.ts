@@ -12,7 +12,6 @@ const Kind = builder.enumType('JobKind', {
     [JobKind.REEMBED]: { description: 'Moves a gallery to another model.' },
     [JobKind.CALIBRATE]: { description: 'Finds out what distances in a gallery mean.' },
     [JobKind.MASK_REPORT]: { description: 'Finds out what face masks cost in a gallery.' },
-    [JobKind.DRAW_MASKS]: { description: 'Makes the masked templates of stored photographs.' },
   },
 });
 

@@ -3,7 +3,6 @@ import { within } from './arguments.ts';
 import { builder, topCost } from './builder.ts';
 import { FaceNode } from './face.ts';
 import { DeviceLost, EngineBusy, FaceNotFound, InvalidInput, ModelMismatch } from './failures.ts';
-import { MATCHED_MASK } from './maskKind.ts';
 
 const SimilarFace = builder.objectRef<Shape>('SimilarFace').implement({
   description: 'An enrolled face near another one.',
@@ -14,7 +13,6 @@ const SimilarFace = builder.objectRef<Shape>('SimilarFace').implement({
       resolve: ({ face }) => face,
     }),
     distance: t.exposeFloat('distance', { description: 'Cosine distance, 0 (same) to 2.' }),
-    matchedMask: t.field({ ...MATCHED_MASK, resolve: ({ mask }) => mask }),
   }),
 });
 

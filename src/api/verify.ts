@@ -9,7 +9,6 @@ import type { Context } from './context.ts';
 import { Decision, DecisionRule, FMR_BELOW, FMR_ESTIMATE } from './decision.ts';
 import { FaceNode } from './face.ts';
 import * as failures from './failures.ts';
-import { MATCHED_MASK } from './maskKind.ts';
 import { DetectedFace, type IndexedFace, indexed } from './picture.ts';
 import { ProbeInput, readSide } from './probe.ts';
 
@@ -51,7 +50,6 @@ const FacePair = builder.objectRef<IndexedPair>('FacePair').implement({
       description:
         'Cosine distance of the two faces, 0 (same) to 2; of one person mostly below the threshold. An identity counts by its nearest enrolled face.',
     }),
-    matchedMask: t.field({ ...MATCHED_MASK, resolve: ({ mask }) => mask }),
     templateDistance: t.exposeFloat('templateDistance', {
       nullable: true,
       description:

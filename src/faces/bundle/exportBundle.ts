@@ -7,9 +7,8 @@ import { modelOf } from '../../engine/weights/revision.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Face, Gallery, Prisma } from '../../generated/prisma/client.ts';
 import type { Service } from '../gallery/galleries.ts';
-import { maskRowsOf, rowsOf } from '../gallery/rows.ts';
+import { rowsOf } from '../gallery/rows.ts';
 import { findGallery, type GalleryBy } from '../gallery/store.ts';
-import type { MaskTemplate } from '../masks/templates.ts';
 import {
   type Checksums,
   FaceLine,
@@ -59,12 +58,10 @@ export async function exportBundle(
       // Every page is of the same moment, whatever is enrolled meanwhile.
       { isolationLevel: 'RepeatableRead', timeout: TIMEOUT_MS },
     );
-    const { masked, ...moved } = counts;
-    await recordTransfer(service.db, { direction: 'EXPORT', keyId, galleryId: id, ...moved });
-    const members = MEMBERS.flatMap((member) => {
-      if (member === 'masks.f16' && masked === 0) return [];
-      return member === 'checksums.json' ? [...images, member] : [member];
-    });
+    await recordTransfer(service.db, { direction: 'EXPORT', keyId, galleryId: id, ...counts });
+    const members = MEMBERS.flatMap((member) =>
+      member === 'checksums.json' ? [...images, member] : [member],
+    );
     const archive = create({ cwd: spool.directory, portable: true, noMtime: true }, members);
     const stream = Readable.from(archive as AsyncIterable<Buffer>, { objectMode: false });
     stream.once('close', () => spool.remove());
@@ -85,25 +82,14 @@ async function write(
   const identities = await spool.create('identities.jsonl');
   const faces = await spool.create('faces.jsonl');
   const embeddings = await spool.create('embeddings.f16');
-  const masks = await spool.create('masks.f16');
-  const counts = { identities: 0, faces: 0, images: 0, masked: 0 };
+  const counts = { identities: 0, faces: 0, images: 0 };
   let dimensions = 0;
   const writeFaces = async (page: readonly Face[]) => {
     counts.faces += page.length;
-    const made = await masksOf(tx, gallery, page);
-    await faces.write(
-      lines(
-        FaceLine,
-        page.map((face) => ({ ...face, masked: made.has(face.id) })),
-      ),
-    );
+    await faces.write(lines(FaceLine, page));
     const vectors = await embeddingsOf(tx, gallery, page);
     dimensions = vectors[0].length;
-    await embeddings.write(halves(vectors));
-    counts.masked += made.size;
-    await masks.write(
-      halves(page.flatMap(({ id }) => made.get(id)?.map(({ embedding }) => embedding) ?? [])),
-    );
+    await embeddings.write(Buffer.concat(vectors.map((x) => new Uint8Array(toHalf(x).buffer))));
   };
   for await (const people of identityPages(tx, id)) {
     counts.identities += people.length;
@@ -128,8 +114,6 @@ async function write(
     'faces.jsonl': await faces.end(),
     'embeddings.f16': await embeddings.end(),
   };
-  const masksSum = await masks.end();
-  if (counts.masked > 0) checksums['masks.f16'] = masksSum;
   await writeDocument(spool, 'checksums.json', checksums);
   return { gallery, counts, images };
 }
@@ -218,22 +202,6 @@ async function embeddingsOf(
       throw new FacegraphError('ModelMismatch', `face ${id} has no embedding by ${gallery.model}`);
     return embedding;
   });
-}
-
-function masksOf(
-  tx: Prisma.TransactionClient,
-  gallery: Gallery,
-  page: readonly { id: string }[],
-): Promise<Map<string, MaskTemplate[]>> {
-  return maskRowsOf(
-    tx,
-    gallery,
-    page.map(({ id }) => id),
-  );
-}
-
-function halves(vectors: readonly Float32Array[]): Uint8Array {
-  return Buffer.concat(vectors.map((x) => new Uint8Array(toHalf(x).buffer)));
 }
 
 function lines(schema: z.ZodObject, rows: readonly object[]): Uint8Array {

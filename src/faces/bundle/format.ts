@@ -10,8 +10,6 @@ export const MEMBERS = [
   'identities.jsonl',
   'faces.jsonl',
   'embeddings.f16',
-  // Only where faces have some.
-  'masks.f16',
   'checksums.json',
 ] as const;
 
@@ -62,8 +60,6 @@ export const GalleryFields = z.strictObject({
   // Bundles made before there was one have none.
   falseHitRate: z.number().min(MIN_FALSE_HIT_RATE).max(MAX_FALSE_HIT_RATE).nullable().default(null),
   keepImages: z.boolean(),
-  // So does this one.
-  maskedTemplates: z.boolean().default(false),
   retentionDays: z.int().min(1).max(MAX_DAYS).nullable(),
   /** Those that are not the standard. Absent in bundles from before there were any. */
   qualityLimits: Limits.nullable().default(null),
@@ -93,8 +89,6 @@ export const FaceLine = z
     landmarks: z.array(z.number()).length(10),
     confidence: z.number().min(0).max(1),
     imageHash: Sha256,
-    /** Whether masks.f16 has rows of it: one for each kind of mask. Absent where there is no such file. */
-    masked: z.boolean().default(false),
     score: Measure,
     size: z.int32().nullable().default(null),
     sharpness: Measure,
@@ -124,13 +118,7 @@ export const Manifest = z.strictObject({
   }),
   gallery: GalleryFields,
   /** Bundles made before photographs travelled have no `images`. */
-  counts: z.strictObject({
-    identities: Count,
-    faces: Count,
-    images: Count.default(0),
-    /** Faces with masked templates; 0 in bundles made before there were any. */
-    masked: Count.default(0),
-  }),
+  counts: z.strictObject({ identities: Count, faces: Count, images: Count.default(0) }),
 });
 
 /** sha256 of every member but this one. */
@@ -139,7 +127,6 @@ export const Checksums = z.strictObject({
   'identities.jsonl': Sha256,
   'faces.jsonl': Sha256,
   'embeddings.f16': Sha256,
-  'masks.f16': Sha256.optional(),
 });
 
 export type Manifest = z.infer<typeof Manifest>;

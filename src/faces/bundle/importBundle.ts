@@ -3,7 +3,7 @@ import { v7 as uuid } from 'uuid';
 import { readRecord } from '../../engine/weights/record.ts';
 import { type ModelId, modelId } from '../../engine/weights/revision.ts';
 import { FacegraphError } from '../../errors.ts';
-import { type Gallery, MaskKind, Prisma } from '../../generated/prisma/client.ts';
+import { type Gallery, Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
 import { enterGallery } from '../gallery/changes.ts';
 import type { Service } from '../gallery/galleries.ts';
@@ -11,7 +11,6 @@ import { keepImage } from '../gallery/images.ts';
 import { apartness, outlierThreshold, template } from '../gallery/template.ts';
 import { named } from '../gallery/text.ts';
 import { toBytes } from '../gallery/vector.ts';
-import { queueMaskDrawing } from '../jobs/drawMasks.ts';
 import { queueReembedding } from '../jobs/reembed.ts';
 import { invalid, type Manifest } from './format.ts';
 import { type Person, people } from './records.ts';
@@ -41,8 +40,6 @@ export interface Imported {
   readonly jobId: string | null;
 }
 
-/** In the order in which a face's rows lie in masks.f16. */
-const KINDS = Object.values(MaskKind);
 /** Faces that are written at once. */
 const PAGE = 1000;
 // About 1,000 faces per second go into PGlite, 1,500 into a server.
@@ -66,8 +63,6 @@ export async function importBundle(
     const { manifest, images } = await unpack(source, spool);
     if (images.length > 0 && !manifest.gallery.keepImages)
       throw invalid('it has photographs of a gallery that keeps none');
-    if (manifest.counts.masked > 0 && !manifest.gallery.maskedTemplates)
-      throw invalid('it has masked templates of a gallery without');
     const own = idOfModel(manifest);
     const wanted = model === own ? undefined : model;
     await checkModel(service, manifest, own, wanted);
@@ -80,26 +75,21 @@ export async function importBundle(
       model: own,
     };
     await checkFree(service, data);
-    const { masked: _, ...counts } = manifest.counts;
     let jobId: string | null = null;
     const fill = async (tx: Prisma.TransactionClient, gallery: Gallery) => {
       for await (const page of pages(people(spool, manifest)))
         await insert(tx, gallery, page, idOf);
       await insertImages(tx, gallery, spool, images);
       const transfer = { direction: 'IMPORT', keyId, galleryId: gallery.id } as const;
-      await recordTransfer(tx, { ...transfer, ...counts });
-      if (wanted === undefined) {
-        // Faces that have none, and are in photographs that came along.
-        if (gallery.maskedTemplates) await queueMaskDrawing(tx, gallery.id, keyId);
-        return;
-      }
+      await recordTransfer(tx, { ...transfer, ...manifest.counts });
+      if (wanted === undefined) return;
       const input = { model: wanted, dropFacesWithoutImage: false };
       jobId = (await queueReembedding(tx, gallery.id, keyId, input)).id;
     };
     const gallery = await enterGallery(service, data, fill, TIMEOUT_MS).catch((error) => {
       throw violates(error, 'P2002') ? meanwhile() : error;
     });
-    return { gallery, ...counts, jobId };
+    return { gallery, ...manifest.counts, jobId };
   } finally {
     await spool.remove();
   }
@@ -169,7 +159,6 @@ async function insert(
   const identities: Prisma.IdentityCreateManyInput[] = [];
   const faces: Prisma.FaceCreateManyInput[] = [];
   const embeddings: Prisma.EmbeddingCreateManyInput[] = [];
-  const masks: Prisma.MaskEmbeddingCreateManyInput[] = [];
   for (const person of page) {
     const identityId = person.identity && idOf(person.identity.id);
     let apart: readonly (number | null)[] = [];
@@ -184,13 +173,10 @@ async function insert(
         template: made ? toBytes(made) : null,
       });
     }
-    for (const [i, { face: line, embedding, masks: drawn }] of person.faces.entries()) {
-      const { masked: _, ...face } = line;
+    for (const [i, { face, embedding }] of person.faces.entries()) {
       const faceId = idOf(face.id);
       faces.push({ ...face, id: faceId, identityId, galleryId, apart: apart[i] });
       embeddings.push({ faceId, model, vector: toBytes(embedding) });
-      for (const [kind, one] of drawn.entries())
-        masks.push({ faceId, model, kind: KINDS[kind], vector: toBytes(one) });
     }
   }
   const among = (rows: readonly { id?: string }[]) => ({
@@ -209,7 +195,6 @@ async function insert(
       : error;
   }
   await tx.embedding.createMany({ data: embeddings });
-  await tx.maskEmbedding.createMany({ data: masks });
 }
 
 async function insertImages(

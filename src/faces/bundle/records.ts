@@ -1,6 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { fromHalf } from '../../engine/half.ts';
-import { MASK_TEMPLATES } from '../masks/templates.ts';
 import {
   FaceLine,
   IdentityLine,
@@ -16,12 +15,7 @@ import type { Spool } from './spool.ts';
 export interface Person {
   /** Null: some of the faces of nobody known. */
   readonly identity: IdentityLine | null;
-  readonly faces: readonly {
-    readonly face: FaceLine;
-    readonly embedding: Float32Array;
-    /** Under a drawn mask of each kind, in the order of the kinds; empty where it has none. */
-    readonly masks: readonly Float32Array[];
-  }[];
+  readonly faces: readonly { readonly face: FaceLine; readonly embedding: Float32Array }[];
 }
 
 /** An embedding's norm after rounding to f16 lies within this of 1. */
@@ -36,21 +30,14 @@ const GROUP = 1000;
  */
 export async function* people(spool: Spool, { counts, model }: Manifest): AsyncGenerator<Person> {
   const embeddings = await open(spool.path('embeddings.f16'));
-  const masked = counts.masked > 0 ? await open(spool.path('masks.f16')) : undefined;
   const faces = records(spool, 'faces.jsonl', FaceLine);
   try {
-    let [last, row, maskRow] = ['', 0, 0];
+    let [last, row] = ['', 0];
     let next = await faces.next();
     let found = 0;
     const read = async (face: FaceLine, before: string) => {
       if (face.id <= before) throw invalid(`face ${face.id} is not in order`);
-      const masks: Float32Array[] = [];
-      if (face.masked) {
-        if (!masked) throw invalid(`there are no masks of face ${face.id}`);
-        while (masks.length < MASK_TEMPLATES)
-          masks.push(await embedding(masked, maskRow++, model.dimensions));
-      }
-      return { face, masks, embedding: await embedding(embeddings, row++, model.dimensions) };
+      return { face, embedding: await embedding(embeddings, row++, model.dimensions) };
     };
     for await (const identity of records(spool, 'identities.jsonl', IdentityLine)) {
       found++;
@@ -75,14 +62,11 @@ export async function* people(spool: Spool, { counts, model }: Manifest): AsyncG
     if (nobodys.length > 0) yield { identity: null, faces: nobodys };
     if (next.value)
       throw invalid(`face ${next.value.id} is not in order, or its identity is missing`);
-    if (maskRow !== counts.masked * MASK_TEMPLATES)
-      throw invalid(`${maskRow} masks of faces are not what the manifest counts`);
     if (found !== counts.identities || row !== counts.faces)
       throw invalid(`${found} identities and ${row} faces are not what the manifest counts`);
   } finally {
     await faces.return(undefined);
     await embeddings.close();
-    await masked?.close();
   }
 }
 

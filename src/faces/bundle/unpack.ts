@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { Header } from 'tar';
-import { MASK_TEMPLATES } from '../masks/templates.ts';
 import {
   Checksums,
   type ImageMember,
@@ -56,7 +55,6 @@ export async function unpack(source: AsyncIterable<Uint8Array>, spool: Spool): P
           throw invalid(`${path} is not what its name says`);
         images.push(hash);
       }
-    if (member === 'masks.f16' && manifest!.counts.masked === 0) continue;
     const { path, size } = await nextHeader(bytes, member);
     if (path !== member) throw invalid(`${JSON.stringify(path)} is where ${member} should be`);
     if (!mayHave(member, size, manifest)) throw invalid(`${member} cannot have ${size} bytes`);
@@ -66,10 +64,8 @@ export async function unpack(source: AsyncIterable<Uint8Array>, spool: Spool): P
   }
   const name = 'checksums.json';
   const checksums = parseAs(Checksums, await readFile(spool.path(name), 'utf8'), name);
-  sums.delete(name);
-  for (const member of [...sums.keys(), ...Object.keys(checksums)])
-    if (sums.get(member) !== checksums[member as keyof Checksums])
-      throw invalid(`${member} is not what its checksum says`);
+  for (const [member, sum] of Object.entries(checksums))
+    if (sums.get(member) !== sum) throw invalid(`${member} is not what its checksum says`);
   return { manifest: manifest!, images };
 }
 
@@ -108,10 +104,8 @@ function decoded(block: Buffer): Header | undefined {
 }
 
 function mayHave(member: Member, size: number, manifest?: Manifest): boolean {
-  const { identities = 0, faces = 0, masked = 0 } = manifest?.counts ?? {};
-  const row = (manifest?.model.dimensions ?? 0) * 2;
-  if (member === 'embeddings.f16') return size === faces * row;
-  if (member === 'masks.f16') return size === masked * MASK_TEMPLATES * row;
+  const { identities = 0, faces = 0 } = manifest?.counts ?? {};
+  if (member === 'embeddings.f16') return size === faces * (manifest?.model.dimensions ?? 0) * 2;
   if (member === 'identities.jsonl') return size <= identities * MAX_LINE;
   if (member === 'faces.jsonl') return size <= faces * MAX_LINE;
   return size <= MAX_LINE;

@@ -26,7 +26,7 @@ export interface Kept {
   readonly calibration: Calibration;
   /** A stranger's chance to come back as somebody. */
   readonly falseHitRate: number;
-  /** Enrolled faces, also those under drawn masks, that each face is compared with. */
+  /** Enrolled faces that each face is compared with. */
   readonly comparisons: number;
   /** False match rate of one comparison that this allows. */
   readonly fmrAllowed: number;
@@ -49,7 +49,7 @@ export interface Compared {
   readonly model: string;
   /** Of the stored faces; none where photographs are compared. */
   readonly galleries: readonly Gallery[];
-  /** Enrolled faces, also those under drawn masks, that each face is compared with. */
+  /** Enrolled faces that each face is compared with. */
   readonly comparisons: number;
   /** Calibrations tell of faces, and nothing of templates. */
   readonly rankBy: 'face' | 'template';

@@ -29,8 +29,7 @@ export async function prepareVectors(session: Session): Promise<string | null> {
 // Any number that no other program uses; servers that start together wait for each other.
 const LOCK = 72707370;
 
-// Rows vanish with the face or person they are of; those of a face under drawn masks are called like the
-// face and the kind of mask (`maskRowId`). Vectors of every length lie in one column; each
+// Rows vanish with the face or person they are of. Vectors of every length lie in one column; each
 // length that a model here makes has an index.
 const TABLES = `
 CREATE EXTENSION IF NOT EXISTS vector;
@@ -42,18 +41,13 @@ CREATE TABLE IF NOT EXISTS ${SCHEMA}.gallery (
   ready boolean NOT NULL DEFAULT false
 );
 ${[
-  ['face', 'id text PRIMARY KEY REFERENCES "Face" ON DELETE CASCADE ON UPDATE CASCADE'],
-  ['template', 'id text PRIMARY KEY REFERENCES "Identity" ON DELETE CASCADE ON UPDATE CASCADE'],
-  [
-    'mask',
-    `id text PRIMARY KEY,
-  "faceId" text GENERATED ALWAYS AS (split_part(id, '/', 1)) STORED REFERENCES "Face" ON DELETE CASCADE`,
-  ],
+  ['face', 'Face'],
+  ['template', 'Identity'],
 ]
   .map(
-    ([table, columns]) => `
+    ([table, of]) => `
 CREATE TABLE IF NOT EXISTS ${SCHEMA}.${table} (
-  ${columns},
+  id text PRIMARY KEY REFERENCES "${of}" ON DELETE CASCADE ON UPDATE CASCADE,
   "galleryId" text NOT NULL,
   dimensions integer NOT NULL,
   vector halfvec NOT NULL
@@ -66,8 +60,7 @@ ${lengths()
   )
   .join('\n')}`,
   )
-  .join('')}
-CREATE INDEX IF NOT EXISTS mask_face ON ${SCHEMA}.mask ("faceId");`;
+  .join('')}`;
 
 function lengths(): number[] {
   return [...new Set(manifests().flatMap(({ dimensions }) => dimensions ?? []))];

@@ -77,16 +77,6 @@ export async function enterGallery(
   return gallery;
 }
 
-/**
- * Has every search index read a gallery anew, where what changed is in no log of its faces: the log lacks
- * this version. Whoever calls it follows once the transaction is committed.
- * @throws FacegraphError `GalleryNotFound`.
- */
-export async function haveReadAnew(tx: Prisma.TransactionClient, galleryId: string): Promise<void> {
-  await nextVersion(tx, galleryId);
-  await announce(tx, galleryId);
-}
-
 /** Tells every process that a gallery is not what it was, once the transaction commits. */
 export async function announce(
   tx: Pick<PrismaClient, '$executeRaw'>,

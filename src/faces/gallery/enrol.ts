@@ -7,7 +7,6 @@ import {
   embedProbe,
   faceProbeOf,
   type KeptFace,
-  maskProbe,
   measureProbe,
   type Probe,
   type Upload,
@@ -78,7 +77,6 @@ export async function enrolFaces(
   const embedder = await service.engine.embedder(gallery.model);
   const embeddings = await embedProbe(embedder, probe, faces);
   if (!allowSimilar) await each(await findSimilar(service, gallery.id, embeddings), refuse);
-  const masks = await maskProbe(gallery, embedder, probe, faces);
   return changeFaces(service, gallery.id, async (tx, touched, now) => {
     if (now.model !== gallery.model)
       throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
@@ -91,7 +89,6 @@ export async function enrolFaces(
         imageHash: probe.hash,
         bytes,
         embedding: embeddings[i],
-        masks: masks[i],
       };
       const row = await store.insertFace(tx, now, identity, data);
       const identityId = row.identityId!;

@@ -53,7 +53,6 @@ export async function eraseData(
   const masked = await tx.maskedFace.deleteMany({ where: { face: theirs } });
   const risks = await tx.maskRisk.deleteMany({ where: { identityId } });
   const embeddings = await tx.embedding.deleteMany({ where: { face: theirs } });
-  const masks = await tx.maskEmbedding.deleteMany({ where: { face: theirs } });
   // The database deletes photographs with the last face of each.
   await tx.face.deleteMany({ where: theirs });
   const images = before - (await stored());
@@ -74,7 +73,7 @@ export async function eraseData(
   return {
     identities: identities.count,
     faces: faceIds.length,
-    embeddings: embeddings.count + masks.count,
+    embeddings: embeddings.count,
     images,
     tokens,
     edits: edits.count,

@@ -1,8 +1,6 @@
 import type { Face, Landmarks, Point } from '../../engine/face.ts';
 import type { Face as Row } from '../../generated/prisma/client.ts';
-import type { MaskTemplate } from '../masks/templates.ts';
 import type { Quality } from '../quality/quality.ts';
-import { toBytes } from './vector.ts';
 
 /** How the database holds where a face is. */
 export interface FaceGeometry {
@@ -29,11 +27,6 @@ export function landmarksFromValues(values: readonly number[]): Landmarks {
 /** The face that the database holds as this row. */
 export function faceFromRow({ box: [x, y, w, h], landmarks, confidence }: FaceGeometry): Face {
   return { box: [x, y, w, h], landmarks: landmarksFromValues(landmarks), confidence };
-}
-
-/** How the database holds what drawn masks make of a face by a model. */
-export function maskColumns(model: string, masks: readonly MaskTemplate[]) {
-  return masks.map(({ kind, embedding }) => ({ model, kind, vector: toBytes(embedding) }));
 }
 
 /** The columns that hold a quality; `confidence` has been there before. */

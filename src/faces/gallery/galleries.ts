@@ -28,7 +28,7 @@ export interface Service {
  */
 export async function createGallery(
   service: Service,
-  { name, model, threshold, keepImages, maskedTemplates, ...given }: store.NewGallery,
+  { name, model, threshold, keepImages, ...given }: store.NewGallery,
 ): Promise<{ id: string }> {
   const { engine, galleries } = service;
   if (galleries)
@@ -39,7 +39,6 @@ export async function createGallery(
     model,
     threshold,
     keepImages,
-    maskedTemplates,
     retentionDays: retention(given.retentionDays),
     falseHitRate: falseHitRate(given.falseHitRate),
     quality: given.quality,

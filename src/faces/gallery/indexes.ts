@@ -1,18 +1,6 @@
-import type { Engine } from '../../engine/engine.ts';
+import type { Engine, SearchIndex } from '../../engine/engine.ts';
 import type { PrismaClient } from '../../generated/prisma/client.ts';
 import { type Identification, type IdentifyOptions, identify } from '../identify.ts';
-import { MASK_TEMPLATES, type MaskTemplate } from '../masks/templates.ts';
-import {
-  discard,
-  drop,
-  facesOf,
-  type GalleryIndex,
-  masksOf,
-  place,
-  put,
-  type Ranked,
-} from './galleryIndex.ts';
-import { type Hit, type KnownRow, mergeHits, mergeIdentifications } from './ranked.ts';
 import {
   changesSince,
   type FaceRow,
@@ -20,12 +8,17 @@ import {
   type GalleryHead,
   galleryHead,
   galleryHeads,
-  maskRowsOf,
   rowsOf,
   templates,
 } from './rows.ts';
 import { serialiser } from './serially.ts';
-import { countVectors, databaseIndex, fillVectors, hasVectors, type RowKind } from './vectors.ts';
+import {
+  countVectors,
+  databaseIndex,
+  fillVectors,
+  hasVectors,
+  type VectorCounts,
+} from './vectors.ts';
 
 /**
  * The embeddings of every gallery, following the database: resident on the GPU and compared exactly,
@@ -36,10 +29,6 @@ export interface Indexes {
   readonly inDatabase: boolean;
   /** Faces that can be found, in one gallery or altogether. */
   size(galleryId?: string): number;
-  /** How many of them are also compared under drawn masks. */
-  maskedSize(galleryId: string): number;
-  /** Embeddings that a probe is compared with: of the faces, and of what drawn masks make of them. */
-  comparisons(galleryId: string): number;
   /** Brings the index of one gallery to what the database holds now. */
   follow(galleryId: string): Promise<void>;
   /** Follows every gallery that is behind, and forgets those that are gone. */
@@ -55,10 +44,7 @@ export interface Indexes {
     probes: readonly Float32Array[],
     options: GalleryIdentifyOptions,
   ): Promise<Identification<KnownRow>[]>;
-  /**
-   * The `k` nearest faces of each probe, nearest first, as of the last `follow`. Those of people are as
-   * near as they or what drawn masks make of them.
-   */
+  /** The `k` nearest faces of each probe, nearest first, as of the last `follow`. */
   nearest(
     galleryId: string,
     probes: readonly Float32Array[],
@@ -72,8 +58,39 @@ export interface Indexes {
 export interface GalleryIdentifyOptions extends IdentifyOptions {
   /** What of a person is compared: the nearest face, or the template. */
   readonly rankBy: 'face' | 'template';
-  /** Whether a face is as near as it or what a drawn mask makes of it; of templates there are none. */
-  readonly masks?: boolean;
+}
+
+/** What the index knows of a row; `id` is a face's, or the identity's own where templates are ranked. */
+export interface KnownRow {
+  readonly id: string;
+  readonly identity: string;
+}
+
+/** A face near a probe. */
+export interface Hit {
+  readonly id: string;
+  /** Cosine distance. */
+  readonly distance: number;
+}
+
+/** One set of rows to be ranked. */
+interface Ranked {
+  readonly format: 'f32' | 'f16';
+  /** Made with the first row, which says how long an embedding is. */
+  index?: SearchIndex;
+  /** Empty for faces of nobody known. */
+  readonly known: Map<string, KnownRow>;
+}
+
+interface GalleryIndex {
+  readonly model: string;
+  version: number;
+  readonly face: Ranked;
+  readonly template: Ranked;
+  /** Faces of nobody known: apart, so that they cannot crowd people out of a search. */
+  readonly unassigned: Ranked;
+  /** Set where people are searched in the database: then `face` and `template` are empty. */
+  inDatabase?: VectorCounts;
 }
 
 /** Where galleries are searched. */
@@ -98,42 +115,48 @@ export function createIndexes(
   const galleries = new Map<string, GalleryIndex>();
   const serially = serialiser();
 
-  const readMasks = async ({ inDatabase }: GalleryIndex, head: GalleryHead, page: FaceRow[]) =>
-    inDatabase
-      ? new Map<string, MaskTemplate[]>()
-      : maskRowsOf(
-          db,
-          head,
-          page.map(({ faceId }) => faceId),
-        );
+  const put = (ranked: Ranked, id: string, identity: string | null, embedding: Float32Array) => {
+    ranked.index ??= engine.index(embedding.length, ranked.format);
+    ranked.index.add(id, embedding);
+    if (identity) ranked.known.set(id, { id, identity });
+  };
+
+  const replace = (
+    ranked: Ranked,
+    id: string,
+    row: Pick<FaceRow, 'identityId' | 'embedding'> | undefined,
+  ) => {
+    if (row) return put(ranked, id, row.identityId, row.embedding);
+    ranked.index?.remove(id);
+    ranked.known.delete(id);
+  };
+
+  const place = (gallery: GalleryIndex, id: string, row: FaceRow | undefined) => {
+    const { face, unassigned, inDatabase } = gallery;
+    if (!inDatabase) replace(face, id, row?.identityId ? row : undefined);
+    replace(unassigned, id, row?.identityId ? undefined : row);
+  };
 
   const load = async (head: GalleryHead, progress?: (faces: number) => void) => {
-    const ofGallery = { galleryId: head.id };
-    const faces = await db.face.count({ where: ofGallery });
-    const masks = await db.maskEmbedding.count({ where: { face: ofGallery } });
-    const empty = (rows: number): Ranked => ({
-      make: (length) => engine.index(length, rows < HALF_FROM ? 'f32' : 'f16'),
-      known: new Map(),
-    });
+    const faces = await db.face.count({ where: { galleryId: head.id } });
+    const format = faces < HALF_FROM ? 'f32' : 'f16';
     const made: GalleryIndex = {
       model: head.model,
       version: head.version,
-      face: empty(faces),
-      template: empty(faces),
-      mask: empty(masks),
-      unassigned: empty(faces),
+      face: { format, known: new Map() },
+      template: { format, known: new Map() },
+      unassigned: { format, known: new Map() },
     };
     if (exactLimit !== undefined && (await hasVectors(db, head)))
       made.inDatabase = await countVectors(db, head.id);
     const among = made.inDatabase ? 'unassigned' : 'all';
     for await (const page of faceRows(db, head, PAGE, among)) {
-      const drawn = await readMasks(made, head, page);
-      for (const row of page) place(made, row.faceId, row, drawn.get(row.faceId));
+      for (const row of page) place(made, row.faceId, row);
       progress?.(size() + made.face.known.size);
     }
     if (!made.inDatabase)
       for (const [id, template] of await templates(db, head.id))
-        put(made.template, id, template, { id, identity: id, mask: null });
+        put(made.template, id, id, template);
     // The old index has answered until now.
     discard(galleries.get(head.id));
     galleries.set(head.id, made);
@@ -144,12 +167,9 @@ export function createIndexes(
     if (!changes) return false;
     const { known } = gallery.face;
     const rows = new Map<string, FaceRow>();
-    const drawn = new Map<string, MaskTemplate[]>();
-    for (let from = 0; from < changes.faceIds.length; from += PAGE) {
-      const page = await rowsOf(db, head, changes.faceIds.slice(from, from + PAGE));
-      for (const row of page) rows.set(row.faceId, row);
-      for (const [id, masks] of await readMasks(gallery, head, page)) drawn.set(id, masks);
-    }
+    for (let from = 0; from < changes.faceIds.length; from += PAGE)
+      for (const row of await rowsOf(db, head, changes.faceIds.slice(from, from + PAGE)))
+        rows.set(row.faceId, row);
     if (gallery.inDatabase) {
       // Where it fell behind there, it is read onto the GPU again.
       if (!(await hasVectors(db, head))) return false;
@@ -164,11 +184,10 @@ export function createIndexes(
         if (identity) identities.add(identity);
     const found = await templates(db, head.id, [...identities]);
     // All at once, so that nobody sees faces without their templates.
-    for (const id of changes.faceIds) place(gallery, id, rows.get(id), drawn.get(id));
+    for (const id of changes.faceIds) place(gallery, id, rows.get(id));
     for (const id of identities) {
       const embedding = found.get(id);
-      if (embedding) put(gallery.template, id, embedding, { id, identity: id, mask: null });
-      else drop(gallery.template, id);
+      replace(gallery.template, id, embedding && { identityId: id, embedding });
     }
     gallery.version = changes.version;
     return true;
@@ -193,23 +212,16 @@ export function createIndexes(
       .filter(([id]) => galleryId === undefined || id === galleryId)
       .reduce((sum, [, gallery]) => sum + facesOf(gallery), 0);
 
-  const ranked = (galleryId: string, kind: RowKind) => {
+  const ranked = (galleryId: string, rankBy: 'face' | 'template') => {
     const gallery = galleries.get(galleryId);
     return gallery?.inDatabase
-      ? databaseIndex(db, galleryId, kind, gallery.inDatabase[kind])
-      : gallery?.[kind];
-  };
-
-  const masked = (galleryId: string) => {
-    const gallery = galleries.get(galleryId);
-    return gallery ? masksOf(gallery) : 0;
+      ? databaseIndex(db, galleryId, rankBy, gallery.inDatabase[rankBy])
+      : gallery?.[rankBy];
   };
 
   return {
     inDatabase: exactLimit !== undefined,
     size,
-    maskedSize: (galleryId) => masked(galleryId) / MASK_TEMPLATES,
-    comparisons: (galleryId) => size(galleryId) + masked(galleryId),
     follow: (galleryId) => follow(galleryId),
     async followAll(progress) {
       const heads = new Map((await galleryHeads(db)).map((head) => [head.id, head.version]));
@@ -217,47 +229,28 @@ export function createIndexes(
       const ids = new Set([...heads.keys(), ...galleries.keys()]);
       for (const id of [...ids].filter(behind)) await follow(id, progress);
     },
-    async identify(galleryId, probes, { rankBy, masks = false, ...options }) {
-      const kinds: RowKind[] = masks && rankBy === 'face' ? ['face', 'mask'] : [rankBy];
-      const found = await Promise.all(
-        kinds.flatMap((kind) => {
-          const { index, known } = ranked(galleryId, kind) ?? {};
-          return index && known ? [identify(index, known, probes, options)] : [];
-        }),
-      );
-      return probes.map((_, p) =>
-        mergeIdentifications(
-          found.map((answers) => answers[p]),
-          options,
-        ),
-      );
+    async identify(galleryId, probes, { rankBy, ...options }) {
+      const { index, known } = ranked(galleryId, rankBy) ?? {};
+      if (!index || !known) return probes.map(() => ({ candidates: [], match: null }));
+      return identify(index, known, probes, options);
     },
     async nearest(galleryId, probes, k, among) {
-      const nobodys = { rows: galleries.get(galleryId)?.unassigned, of: 1 };
-      const everybodys = [
-        { rows: ranked(galleryId, 'face'), of: 1 },
-        { rows: ranked(galleryId, 'mask'), of: MASK_TEMPLATES },
-      ];
-      const wanted = among === 'all' ? [...everybodys, nobodys] : [nobodys];
-      const found = await Promise.all(
-        wanted.flatMap(({ rows, of }) => {
-          if (!rows?.index) return [];
-          const { index, known } = rows;
-          // So many that k faces are among them, each with all its rows.
-          return [index.search(probes, k * of).then((all) => ({ all, known }))];
-        }),
-      );
+      const unassigned = galleries.get(galleryId)?.unassigned;
+      const wanted = among === 'all' ? [ranked(galleryId, 'face'), unassigned] : [unassigned];
+      const indexes = wanted.flatMap((rows) => rows?.index ?? []);
+      const found = await Promise.all(indexes.map((index) => index.search(probes, k)));
       return probes.map((_, p) =>
-        mergeHits(
-          found.map(({ all, known }) => ({ hits: all[p], known })),
-          k,
-        ),
+        found
+          .flatMap((hits) => hits[p])
+          .sort((a, b) => a.distance - b.distance || (a.id < b.id ? -1 : 1))
+          .slice(0, k)
+          .map(({ id, distance }) => ({ id, distance: Math.max(0, distance) })),
       );
     },
     async promote() {
       for (const [id, gallery] of [...galleries]) {
         if (exactLimit === undefined || gallery.inDatabase) continue;
-        if (facesOf(gallery) + masksOf(gallery) <= exactLimit) continue;
+        if (gallery.face.known.size <= exactLimit) continue;
         await fillVectors(db, id);
         await serially(id, async () => {
           const head = await galleryHead(db, id);
@@ -270,4 +263,14 @@ export function createIndexes(
       galleries.clear();
     },
   };
+}
+
+function facesOf({ face, inDatabase }: GalleryIndex): number {
+  return inDatabase ? inDatabase.face : face.known.size;
+}
+
+function discard(gallery: GalleryIndex | undefined) {
+  gallery?.face.index?.destroy();
+  gallery?.template.index?.destroy();
+  gallery?.unassigned.index?.destroy();
 }

@@ -1,5 +1,4 @@
-import { type MaskKind, Prisma, type PrismaClient } from '../../generated/prisma/client.ts';
-import type { MaskTemplate } from '../masks/templates.ts';
+import { Prisma, type PrismaClient } from '../../generated/prisma/client.ts';
 import { fromBytes } from './vector.ts';
 
 /** A face as the search index knows it. */
@@ -61,25 +60,6 @@ export async function rowsOf(
 ): Promise<FaceRow[]> {
   const rows = await readRows(db, head, Prisma.sql`"id" = ANY(${[...faceIds]})`);
   return rows.flatMap(embedded);
-}
-
-/** What drawn masks make of the given faces by the gallery's model, by face; of some nothing. */
-export async function maskRowsOf(
-  db: Reader,
-  { model }: Pick<GalleryHead, 'model'>,
-  faceIds: readonly string[],
-): Promise<Map<string, MaskTemplate[]>> {
-  const rows = await db.$queryRaw<{ faceId: string; kind: MaskKind; vector: string }[]>`
-    SELECT "faceId", "kind", encode("vector", 'base64') AS "vector" FROM "MaskEmbedding"
-    WHERE "faceId" = ANY(${[...faceIds]}) AND "model" = ${model} ORDER BY "faceId", "kind"`;
-  const found = new Map<string, MaskTemplate[]>();
-  for (const { faceId, kind, vector } of rows) {
-    const made = { kind, embedding: fromBytes(Buffer.from(vector, 'base64')) };
-    const others = found.get(faceId);
-    if (others) others.push(made);
-    else found.set(faceId, [made]);
-  }
-  return found;
 }
 
 /** Templates of identities, of all or of some, by identity. */

@@ -8,10 +8,9 @@ import type {
   PrismaClient,
 } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
-import type { MaskTemplate } from '../masks/templates.ts';
 import type { QualityLimits } from '../quality/limits.ts';
 import type { Quality } from '../quality/quality.ts';
-import { landmarkValues, maskColumns, qualityColumns } from './faceRow.ts';
+import { landmarkValues, qualityColumns } from './faceRow.ts';
 import { keepImage } from './images.ts';
 import { limitsColumn } from './settings.ts';
 import { toBytes } from './vector.ts';
@@ -28,8 +27,6 @@ export interface NewGallery {
   readonly model: string;
   readonly threshold?: number | null;
   readonly keepImages?: boolean;
-  /** Whether each face is also compared as it looks under drawn masks. */
-  readonly maskedTemplates?: boolean;
   /** Days after which a face is deleted; never when null or absent. */
   readonly retentionDays?: number | null;
   /** What a face must reach; what is absent or null is the standard. */
@@ -76,8 +73,6 @@ export interface NewFace {
   /** The photograph as it was sent; null when only its face is at hand, by a token. */
   readonly bytes: Uint8Array | null;
   readonly embedding: Float32Array;
-  /** What drawn masks make of it; absent where the gallery does not ask for that. */
-  readonly masks?: readonly MaskTemplate[];
   /** The bulk job that enters it. */
   readonly jobId?: string;
 }
@@ -159,9 +154,9 @@ export async function insertFace(
   tx: Prisma.TransactionClient,
   gallery: Gallery,
   identity: { id: string } | PersonColumns | null,
-  { face, quality, imageHash, bytes, embedding, masks = [], jobId }: NewFace,
+  { face, quality, imageHash, bytes, embedding, jobId }: NewFace,
 ): Promise<{ id: string; identityId: string | null }> {
-  const { id: galleryId, model, maskedTemplates } = gallery;
+  const { id: galleryId, model } = gallery;
   const box = [...face.box];
   const existing = await tx.face.findFirst({
     where: { galleryId, imageHash, box: { equals: box } },
@@ -186,8 +181,6 @@ export async function insertFace(
         imageHash,
         jobId,
         embeddings: { create: { model, vector: toBytes(embedding) } },
-        // It may have been turned off since they were drawn.
-        ...(maskedTemplates && { maskEmbeddings: { create: maskColumns(model, masks) } }),
       },
       select: { id: true, identityId: true },
     })

@@ -4,7 +4,6 @@ import {
   embedProbe,
   faceProbeOf,
   type KeptFace,
-  maskProbe,
   measureProbe,
   type Upload,
 } from '../search/probe.ts';
@@ -29,7 +28,6 @@ export interface UnknownFaces {
 
 /**
  * Stores every face of a photograph as nobody's: no search for people finds it until it is assigned.
- * Drawn masks are embedded all the same, for then there may be no photograph any more.
  * Its quality is measured but not judged, since nobody is recognised by it.
  * @throws FacegraphError `GalleryNotFound`, `NoFaceFound`, `ModelMismatch` when the gallery changed
  *   its model meanwhile, `ModelUnavailable`, and those of the engine.
@@ -44,7 +42,6 @@ export async function addUnknownFaces(
   const embedder = await engine.embedder(gallery.model);
   const probe = await faceProbeOf(engine, source);
   const embeddings = await embedProbe(embedder, probe, probe.faces);
-  const masks = await maskProbe(gallery, embedder, probe, probe.faces);
   const qualities = measureProbe(probe, probe.faces);
   const bytes = probe.upload?.bytes ?? null;
   return changeFaces(service, gallery.id, async (tx, touched, now) => {
@@ -52,8 +49,7 @@ export async function addUnknownFaces(
       throw new FacegraphError('ModelMismatch', 'the gallery changed its model meanwhile');
     const faces = probe.faces.map((face, i) => {
       const quality = qualities[i];
-      const of = { imageHash: probe.hash, embedding: embeddings[i], masks: masks[i] };
-      return { face, quality, bytes, ...of };
+      return { face, quality, imageHash: probe.hash, bytes, embedding: embeddings[i] };
     });
     return insertUnknown(tx, touched, now, faces);
   });

@@ -1,8 +1,6 @@
 import { FacegraphError } from '../../errors.ts';
 import type { Prisma } from '../../generated/prisma/client.ts';
 import { violates } from '../database/violates.ts';
-import { queueMaskDrawing } from '../jobs/drawMasks.ts';
-import { haveReadAnew } from './changes.ts';
 import type { Service } from './galleries.ts';
 import { personColumns } from './person.ts';
 import { falseHitRate, limitsColumn, qualityLimits, retention } from './settings.ts';
@@ -12,9 +10,6 @@ import { named } from './text.ts';
 /**
  * Changes a gallery; what is undefined stays as it is. Without `keepImages` the photographs that are
  * stored are deleted too.
- * Turned on, `maskedTemplates` makes a job for the faces whose photographs are stored; turned off, it
- * deletes what drawn masks made of faces.
- * @param keyId the key that asks for it.
  * @param data `threshold` null: the calibration's or the model's; `retentionDays` null: for ever, else it
  *   goes for the faces enrolled before too; `quality` null, or one of its limits: the standard. Faces that
  *   are enrolled already stay.
@@ -22,7 +17,6 @@ import { named } from './text.ts';
  */
 export async function updateGallery(
   service: Service,
-  keyId: string,
   id: string,
   { name, retentionDays, quality, ...more }: Partial<Omit<store.NewGallery, 'model'>>,
 ): Promise<void> {
@@ -37,20 +31,14 @@ export async function updateGallery(
   const change = async (tx: Prisma.TransactionClient) => {
     await tx.gallery.update({ where: { id }, data });
     if (data.keepImages === false) await tx.storedImage.deleteMany({ where: { galleryId: id } });
-    if (data.maskedTemplates) await queueMaskDrawing(tx, id, keyId);
-    if (data.maskedTemplates !== false) return false;
-    const { count } = await tx.maskEmbedding.deleteMany({ where: { face: { galleryId: id } } });
-    if (count > 0) await haveReadAnew(tx, id);
-    return count > 0;
   };
-  const renewed = await service.db.$transaction(change).catch((error) => {
+  await service.db.$transaction(change).catch((error) => {
     if (violates(error, 'P2002'))
       throw new FacegraphError('NameTaken', `there is a gallery ${data.name} already`);
     throw violates(error, 'P2025')
       ? new FacegraphError('GalleryNotFound', 'the gallery was deleted meanwhile')
       : error;
   });
-  if (renewed) await service.indexes.follow(id);
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Embedder } from '../../engine/engine.ts';
 import { decodeImage } from '../../engine/image/decode.ts';
 import { FacegraphError } from '../../errors.ts';
-import type { Gallery, JobItem, Prisma } from '../../generated/prisma/client.ts';
+import type { JobItem, Prisma } from '../../generated/prisma/client.ts';
 import { changeFaces } from '../gallery/changes.ts';
 import { chooseFace } from '../gallery/chooseFace.ts';
 import { personColumns } from '../gallery/person.ts';
@@ -10,8 +10,8 @@ import { qualityLimits } from '../gallery/settings.ts';
 import { findSimilar, type SimilarFace, similarFailure } from '../gallery/similar.ts';
 import { findGallery, insertFace, insertIdentity, type NewFace } from '../gallery/store.ts';
 import { insertUnknown } from '../gallery/unassigned.ts';
-import { qualityFailure, refusalsOf } from '../quality/limits.ts';
-import { embedProbe, faceProbeOf, maskProbe, measureProbe } from '../search/probe.ts';
+import { type QualityLimits, qualityFailure, refusalsOf } from '../quality/limits.ts';
+import { embedProbe, faceProbeOf, measureProbe } from '../search/probe.ts';
 import type { EnrolInput, ItemInput, PersonInput } from './input.ts';
 import { inLanes } from './lanes.ts';
 import { readImport } from './photographs.ts';
@@ -67,7 +67,8 @@ async function enrol(work: Work, item: JobItem, turn: Promise<void>): Promise<Re
   const { allowSimilar, unknown, dryRun } = job.input as EnrolInput;
   const gallery = await findGallery(service, { id: job.galleryId });
   const embedder = await service.engine.embedder(gallery.model);
-  const found = await extract(work, item, embedder, gallery).catch((error) =>
+  const limits = qualityLimits(gallery);
+  const found = await extract(work, item, embedder, limits).catch((error) =>
     refusal(error, work.log),
   );
   // Of two photographs that are the same, or all but the same, the first one is enrolled.
@@ -124,9 +125,9 @@ async function extract(
   { service: { engine }, job, importDirectory }: Work,
   item: JobItem,
   embedder: Embedder,
-  gallery: Gallery,
+  limits: QualityLimits | null,
 ): Promise<NewFace[]> {
-  const { unknown, dryRun } = job.input as EnrolInput;
+  const { unknown } = job.input as EnrolInput;
   const { path } = item.input as ItemInput;
   const bytes = path === undefined ? item.payload! : await readImport(path, importDirectory);
   const image = await decodeImage(bytes);
@@ -135,17 +136,15 @@ async function extract(
   const faces = unknown ? probe.faces : [chooseFace(probe)];
   const qualities = measureProbe(probe, faces);
   // Faces of nobody known are not judged, as in `addUnknownFaces`.
-  const [refusal] = unknown ? [] : refusalsOf(qualities[0], qualityLimits(gallery));
+  const [refusal] = unknown ? [] : refusalsOf(qualities[0], limits);
   if (refusal) throw qualityFailure(refusal);
   const embeddings = await embedProbe(embedder, probe, faces);
-  const masks = dryRun ? [] : await maskProbe(gallery, embedder, probe, faces);
   return faces.map((face, i) => ({
     face,
     quality: qualities[i],
     imageHash: hash,
     bytes,
     embedding: embeddings[i],
-    masks: masks[i],
     jobId: job.id,
   }));
 }

@@ -174,5 +174,4 @@ async function clearAfter(tx: Prisma.TransactionClient, job: Job): Promise<void>
   const { model } = job.input as unknown as ReembedInput;
   const gallery = { id: job.galleryId, model: { not: model } };
   await tx.embedding.deleteMany({ where: { model, face: { gallery } } });
-  await tx.maskEmbedding.deleteMany({ where: { model, face: { gallery } } });
 }

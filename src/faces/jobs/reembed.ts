@@ -1,18 +1,15 @@
 import type { Embedder } from '../../engine/engine.ts';
+import type { Face as DetectedFace, Point } from '../../engine/face.ts';
 import { decodeImage } from '../../engine/image/decode.ts';
 import { FacegraphError } from '../../errors.ts';
-import type { Prisma } from '../../generated/prisma/client.ts';
+import type { Face, Prisma } from '../../generated/prisma/client.ts';
 import { voidCalibrations } from '../calibration/gallery.ts';
 import { violates } from '../database/violates.ts';
 import { changeFaces } from '../gallery/changes.ts';
-import { faceFromRow, maskColumns } from '../gallery/faceRow.ts';
 import { transact } from '../gallery/once.ts';
 import { findGallery, type GalleryBy } from '../gallery/store.ts';
 import { refreshTemplates } from '../gallery/template.ts';
 import { toBytes } from '../gallery/vector.ts';
-import type { MaskTemplate } from '../masks/templates.ts';
-import { maskProbe } from '../search/probe.ts';
-import { queueMaskDrawing } from './drawMasks.ts';
 import type { ReembedInput } from './input.ts';
 import { inLanes } from './lanes.ts';
 import { ACTIVE, advance, announceJob, finishJob } from './queue.ts';
@@ -109,12 +106,11 @@ function photographsToDo({ service: { db }, job: { galleryId } }: Work, model: s
 }
 
 async function embedFaces(
-  { service, job, log }: Work,
+  { service: { db }, job, log }: Work,
   embedder: Embedder,
   imageHash: string,
   unusable: Set<string>,
 ): Promise<void> {
-  const { db } = service;
   const { galleryId } = job;
   const { model } = embedder;
   const faces = await db.face.findMany({
@@ -126,14 +122,9 @@ async function embedFaces(
   });
   // Both may have been deleted meanwhile.
   if (faces.length === 0 || !stored) return;
-  const gallery = await findGallery(service, { id: galleryId });
   let vectors: Float32Array[];
-  let masks: MaskTemplate[][];
   try {
-    const image = await decodeImage(stored.bytes);
-    const seen = faces.map(faceFromRow);
-    vectors = await embedder.embed(image, seen);
-    masks = await maskProbe(gallery, embedder, { image, origin: [0, 0] }, seen);
+    vectors = await embedder.embed(await decodeImage(stored.bytes), faces.map(detected));
   } catch (error) {
     if (!(error instanceof FacegraphError) || isPassing(error)) throw error;
     log(error);
@@ -141,16 +132,12 @@ async function embedFaces(
     return;
   }
   const data = faces.map(({ id: faceId }, i) => ({ faceId, model, vector: toBytes(vectors[i]) }));
-  const masked = masks.flatMap((made, i) =>
-    maskColumns(model, made).map((columns) => ({ faceId: faces[i].id, ...columns })),
-  );
   await db
     .$transaction(async (tx) => {
       // In the order in which a deletion of the gallery locks: gallery, job, embeddings.
       await tx.$queryRaw`SELECT 1 FROM "Gallery" WHERE "id" = ${galleryId} FOR KEY SHARE`;
       await advance(tx, job, { done: data.length });
       await tx.embedding.createMany({ data });
-      await tx.maskEmbedding.createMany({ data: masked, skipDuplicates: true });
     })
     .catch((error) => {
       // One of the faces was deleted meanwhile: the next round finds what is left.
@@ -165,7 +152,7 @@ function switchModel({ service, job }: Work, unusable: ReadonlySet<string>): Pro
   return changeFaces(
     service,
     galleryId,
-    async (tx, touched, { maskedTemplates }) => {
+    async (tx, touched) => {
       await advance(tx, job, {});
       const lacking = await facesLacking(tx, galleryId, model);
       // Faces came and went since the job was made.
@@ -180,10 +167,6 @@ function switchModel({ service, job }: Work, unusable: ReadonlySet<string>): Pro
       await tx.gallery.update({ where: { id: galleryId }, data: { model, threshold: null } });
       await voidCalibrations(tx, galleryId);
       await tx.embedding.deleteMany({ where: { model: { not: model }, face: { galleryId } } });
-      const kept = maskedTemplates ? { model: { not: model } } : {};
-      await tx.maskEmbedding.deleteMany({ where: { ...kept, face: { galleryId } } });
-      // Where that was turned on after some faces had been embedded.
-      if (maskedTemplates) await queueMaskDrawing(tx, galleryId, job.keyId);
       await refreshTemplates(tx, galleryId, model);
       await finishJob(tx, job, { state: 'DONE' });
       return true;
@@ -219,4 +202,14 @@ function imagesMissing(faces: number): FacegraphError {
     `${faces} ${faces === 1 ? 'face has' : 'faces have'} no usable stored photograph`,
     { faces },
   );
+}
+
+function detected({ box: [x, y, width, height], landmarks, confidence }: Face): DetectedFace {
+  const point = (i: number): Point => [landmarks[2 * i], landmarks[2 * i + 1]];
+  const [leftEye, rightEye, nose, mouthLeft, mouthRight] = [0, 1, 2, 3, 4].map(point);
+  return {
+    box: [x, y, width, height],
+    confidence,
+    landmarks: { leftEye, rightEye, nose, mouthLeft, mouthRight },
+  };
 }

@@ -4,7 +4,6 @@ import type { JobKind } from '../../generated/prisma/client.ts';
 import type { Database } from '../database/database.ts';
 import type { Service } from '../gallery/galleries.ts';
 import { runCalibration } from './calibrate.ts';
-import { runMaskDrawing } from './drawMasks.ts';
 import { runEnrolment } from './enrolment.ts';
 import { expire } from './expire.ts';
 import { runMaskReport } from './maskReport.ts';
@@ -38,7 +37,6 @@ const RUN: Readonly<Record<JobKind, Run>> = {
   REEMBED: runReembedding,
   CALIBRATE: runCalibration,
   MASK_REPORT: runMaskReport,
-  DRAW_MASKS: runMaskDrawing,
 };
 
 /**

@@ -101,7 +101,7 @@ async function findSearched(
     );
   const [model] = models;
   const embedder = await service.engine.embedder(model);
-  const comparisons = galleries.reduce((sum, { id }) => sum + service.indexes.comparisons(id), 0);
+  const comparisons = galleries.reduce((sum, { id }) => sum + service.indexes.size(id), 0);
   const { threshold, rankBy } = options;
   const compared = { model, galleries, comparisons, rankBy, threshold };
   const judge = await judgeOf(service.db, compared, embedder.threshold);
@@ -118,7 +118,7 @@ async function searchPeople(
   // The margin of the nearest is the distance to the second.
   const wanted = Math.max(top, 2);
   const { threshold } = rule;
-  const options = { top: wanted, threshold, rankBy, masks: true, exclude: new Set(exclude) };
+  const options = { top: wanted, threshold, rankBy, exclude: new Set(exclude) };
   const answers = await Promise.all(
     galleries.map(({ id }) => indexes.identify(id, probes, options)),
   );

@@ -1,13 +1,12 @@
 import type {
   Calibration,
   Identity,
-  MaskKind,
   PrismaClient,
   Face as StoredFace,
 } from '../../generated/prisma/client.ts';
 import type { Decision, FmrEstimate } from '../calibration/decide.ts';
 import type { Judge, Rule } from '../calibration/rule.ts';
-import type { KnownRow } from '../gallery/ranked.ts';
+import type { KnownRow } from '../gallery/indexes.ts';
 import type { Candidate } from '../identify.ts';
 
 /** Somebody of a gallery who is near a probe face. */
@@ -15,8 +14,6 @@ export interface Person {
   readonly identity: Identity;
   /** The person's enrolled face that is nearest; null where templates were ranked. */
   readonly face: StoredFace | null;
-  /** The drawn mask under which that face is nearest; null: as it is. */
-  readonly mask: MaskKind | null;
   /** Cosine distance. */
   readonly distance: number;
   readonly decision: Decision;
@@ -30,7 +27,7 @@ export interface Person {
 }
 
 /** Somebody who is near, before that is judged. */
-type Near = Pick<Person, 'identity' | 'face' | 'mask' | 'distance'>;
+type Near = Pick<Person, 'identity' | 'face' | 'distance'>;
 
 /**
  * What the database holds of candidates, and what it means that they are so near. Two queries for all of
@@ -51,8 +48,7 @@ export async function loadPeople(
   return (some) => {
     const near = some.flatMap(({ identity: id, face, distance }): Near[] => {
       const identity = identityOf.get(id);
-      if (!identity) return [];
-      return [{ identity, face: faceOf.get(face.id) ?? null, mask: face.mask, distance }];
+      return identity ? [{ identity, face: faceOf.get(face.id) ?? null, distance }] : [];
     });
     return judged(near, judge);
   };
@@ -60,13 +56,12 @@ export async function loadPeople(
 
 function judged(near: readonly Near[], judge: Judge): Person[] {
   return near.map((person, i) => {
-    const { distance, identity, mask } = person;
+    const { distance, identity } = person;
     const other = near[i === 0 ? 1 : 0];
     return {
       ...person,
       decision: judge.decide(distance),
-      // Calibrations compare faces as they are.
-      fmr: mask ? null : judge.fmrOf(distance, identity.galleryId),
+      fmr: judge.fmrOf(distance, identity.galleryId),
       margin: other ? other.distance - distance : null,
       rule: judge.rule,
       calibration: judge.calibrationOf(identity.galleryId),

@@ -3,8 +3,6 @@ import type { Face, Point } from '../../engine/face.ts';
 import type { Image } from '../../engine/image/image.ts';
 import { seenFrom } from '../../engine/surroundings.ts';
 import { FacegraphError } from '../../errors.ts';
-import type { Gallery } from '../../generated/prisma/client.ts';
-import { type MaskTemplate, maskTemplates } from '../masks/templates.ts';
 import { measureQuality, type Quality } from '../quality/quality.ts';
 
 /** A decoded upload. */
@@ -73,24 +71,6 @@ export function embedProbe(
     image,
     faces.map((face) => seenFrom(face, origin)),
   );
-}
-
-/**
- * What drawn masks make of each of some faces of a probe, for a gallery that asks for it.
- * @returns nothing for a gallery that does not.
- */
-export async function maskProbe(
-  { maskedTemplates: wanted }: Pick<Gallery, 'maskedTemplates'>,
-  embedder: Embedder,
-  { image, origin }: Pick<Probe, 'image' | 'origin'>,
-  faces: readonly Face[],
-): Promise<MaskTemplate[][]> {
-  const all: MaskTemplate[][] = [];
-  // One after another: a hundred faces at once would fill the engine's queue.
-  if (wanted)
-    for (const face of faces)
-      all.push(await maskTemplates(embedder, image, seenFrom(face, origin)));
-  return all;
 }
 
 /** The quality of each of some faces of a probe. */

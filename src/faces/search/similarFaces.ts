@@ -1,5 +1,5 @@
 import { FacegraphError } from '../../errors.ts';
-import type { Face, MaskKind } from '../../generated/prisma/client.ts';
+import type { Face } from '../../generated/prisma/client.ts';
 import { findFace, findGallery } from '../gallery/store.ts';
 import { fromBytes } from '../gallery/vector.ts';
 import { recordSearch, type Searcher } from './searcher.ts';
@@ -7,8 +7,6 @@ import { recordSearch, type Searcher } from './searcher.ts';
 /** An enrolled face near another one. */
 export interface SimilarFace {
   readonly face: Face;
-  /** The drawn mask under which it is that near; null: as it is. */
-  readonly mask: MaskKind | null;
   /** Cosine distance. */
   readonly distance: number;
 }
@@ -34,9 +32,9 @@ export async function similarFaces(
   const others = hits.filter(({ id }) => id !== faceId).slice(0, top);
   const rows = await db.face.findMany({ where: { id: { in: others.map(({ id }) => id) } } });
   const faceOf = new Map(rows.map((face) => [face.id, face]));
-  const similar = others.flatMap(({ id, mask, distance }) => {
+  const similar = others.flatMap(({ id, distance }) => {
     const face = faceOf.get(id);
-    return face ? [{ face, mask, distance }] : [];
+    return face ? [{ face, distance }] : [];
   });
   const [best] = similar;
   recordSearch(service, {

@@ -2,16 +2,10 @@ import type { Embedder } from '../../engine/engine.ts';
 import type { Face } from '../../engine/face.ts';
 import { DEFAULT_MODELS } from '../../engine/weights/manifest.ts';
 import { FacegraphError } from '../../errors.ts';
-import type {
-  Gallery,
-  Identity,
-  MaskKind,
-  Face as StoredFace,
-} from '../../generated/prisma/client.ts';
+import type { Gallery, Identity, Face as StoredFace } from '../../generated/prisma/client.ts';
 import type { Decision, FmrEstimate } from '../calibration/decide.ts';
 import { type Judge, judgeOf, type Rule } from '../calibration/rule.ts';
 import { cosineDistance } from '../distance.ts';
-import { maskRowsOf } from '../gallery/rows.ts';
 import { findGallery, findIdentity } from '../gallery/store.ts';
 import { fromBytes } from '../gallery/vector.ts';
 import { embedProbe, type KeptFace, type Probe, probeOf, type Upload } from './probe.ts';
@@ -29,8 +23,6 @@ export interface VerifiedPair {
   /** The person's enrolled face that is nearest; null for a detected face. */
   readonly aEnrolled: StoredFace | null;
   readonly bEnrolled: StoredFace | null;
-  /** The drawn mask under which the enrolled face is nearest; null: as it is. */
-  readonly mask: MaskKind | null;
   /** Cosine distance of the two faces. */
   readonly distance: number;
   /** The same with the person's template in place of the face; null where there is no person. */
@@ -55,17 +47,10 @@ interface Known {
   readonly gallery: Gallery;
 }
 
-/** What somebody is compared by. */
-interface Row {
-  readonly enrolled: StoredFace | null;
-  readonly mask: MaskKind | null;
-  readonly embedding: Float32Array;
-}
-
 /** Somebody on one side: a detected face has one row and no template. */
 interface Somebody {
   readonly face: Face | null;
-  readonly rows: readonly Row[];
+  readonly rows: readonly { enrolled: StoredFace | null; embedding: Float32Array }[];
   readonly template: Float32Array | null;
 }
 
@@ -99,7 +84,7 @@ export async function verifyProbes(
     {
       model,
       galleries,
-      comparisons: compared(left.people[0], right.people[0]).length,
+      comparisons: [left, right].reduce((product, side) => product * facesOfOne(side), 1),
       rankBy: 'face',
       threshold: options.threshold,
     },
@@ -153,19 +138,10 @@ async function load(
     });
     if (embeddings.length === 0)
       throw new FacegraphError('NoFaceFound', 'no face of the person is enrolled', { image });
-    const masks = await maskRowsOf(
-      db,
-      embedder,
-      embeddings.map(({ faceId }) => faceId),
-    );
-    const rows = embeddings.flatMap(({ face, vector }): Row[] => [
-      { enrolled: face, mask: null, embedding: fromBytes(vector) },
-      ...(masks.get(face.id) ?? []).map(({ kind, embedding }) => ({
-        enrolled: face,
-        mask: kind,
-        embedding,
-      })),
-    ]);
+    const rows = embeddings.map(({ face, vector }) => ({
+      enrolled: face,
+      embedding: fromBytes(vector),
+    }));
     const bytes = known?.identity.template;
     return {
       probe: null,
@@ -178,34 +154,33 @@ async function load(
   const embeddings = await embedProbe(embedder, probe, probe.faces);
   const people = probe.faces.map((face, i) => ({
     face,
-    rows: [{ enrolled: null, mask: null, embedding: embeddings[i] }],
+    rows: [{ enrolled: null, embedding: embeddings[i] }],
     template: null,
   }));
   return { probe, people };
 }
 
-// Two people under one kind of mask look alike for the mask, so drawn is never compared with drawn.
-function compared(p: Somebody, q: Somebody) {
-  return p.rows.flatMap((a) => q.rows.flatMap((b) => (a.mask && b.mask ? [] : [{ a, b }])));
+// How many faces somebody of a side is compared by.
+function facesOfOne({ people: [{ rows }] }: { people: readonly Somebody[] }): number {
+  return rows.length;
 }
 
 function pair(p: Somebody, q: Somebody, judge: Judge, galleryId: string | undefined): VerifiedPair {
-  const [nearest] = compared(p, q)
-    .map(({ a, b }) => ({ a, b, distance: cosineDistance(a.embedding, b.embedding) }))
+  const [nearest] = p.rows
+    .flatMap((a) =>
+      q.rows.map((b) => ({ a, b, distance: cosineDistance(a.embedding, b.embedding) })),
+    )
     .sort((x, y) => x.distance - y.distance);
-  const mask = nearest.a.mask ?? nearest.b.mask;
   const templates = [p, q].map(({ template, rows }) => template ?? rows[0].embedding);
   return {
     a: p.face,
     b: q.face,
     aEnrolled: nearest.a.enrolled,
     bEnrolled: nearest.b.enrolled,
-    mask,
     distance: nearest.distance,
     templateDistance: p.template || q.template ? cosineDistance(templates[0], templates[1]) : null,
     decision: judge.decide(nearest.distance),
-    // Calibrations compare faces as they are.
-    fmr: mask ? null : judge.fmrOf(nearest.distance, galleryId),
+    fmr: judge.fmrOf(nearest.distance, galleryId),
   };
 }
 
