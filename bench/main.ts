@@ -1,7 +1,6 @@
 /**
  * What can be measured: `npm run bench` compares with onnxruntime; `npm run bench -- soak`, `ready`,
- * `search`,
- * `search-scale`, `masks` and `server` do what their files say. Further arguments are theirs.
+ * `search`, `search-scale`, `masks` and `server` do what their files say. Further arguments are theirs.
  */
 const BENCHES: Record<string, () => Promise<unknown>> = {
   compare: () => import('./compare.ts'),

@@ -15,7 +15,10 @@ async function plan(network: Network, input: Shape): Promise<string[]> {
     const arena = storage(scope, layout.arena.bytes, 'arena');
     const none = { buffer: storage(scope, 256, 'weights') };
     const weights = new Map(
-      network.layers.map(({ name }) => [name, { weight: none, bias: none, slope: none }]),
+      network.layers.map(({ name }) => [
+        name,
+        { weight: none, bias: none, slope: none, zeros: none },
+      ]),
     );
     const { steps } = await planNetwork(scope, layout, weights, arena);
     return steps.map(({ kernel, constants }) =>
@@ -43,6 +46,8 @@ const PIPELINES = [
   'pool',
   'rows false',
   'rows true',
+  'winogradInput',
+  'winogradOutput',
 ];
 
 it('detection and all embedders share a handful of pipelines', async () => {
