@@ -29,7 +29,7 @@ const DESCRIPTIONS: Readonly<Record<QualityCode, string>> = {
   FaceTooSmall: 'The face has too few pixels. Come nearer, or send the photograph in full size.',
   PoseTooExtreme:
     'The face looks too far to a side, up or down, or is tilted too much. Look into the camera.',
-  FaceTooDark: 'The face is too dark. Bring light to it, from the front.',
+  FaceTooDark: 'The face is too dark. Bring light to it, from the front; a dark mask must go.',
   FaceOverexposed: 'The face is too bright, or much of it is white. Take the light away.',
   LowContrast: 'The face is all of one grey, as in fog. Send another photograph.',
   FaceTooBlurry: 'The face is out of focus, shaken or scaled up. Send a sharper photograph.',

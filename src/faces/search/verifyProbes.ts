@@ -166,11 +166,12 @@ function facesOfOne({ people: [{ rows }] }: { people: readonly Somebody[] }): nu
 }
 
 function pair(p: Somebody, q: Somebody, judge: Judge, galleryId: string | undefined): VerifiedPair {
-  const [nearest] = p.rows
-    .flatMap((a) =>
-      q.rows.map((b) => ({ a, b, distance: cosineDistance(a.embedding, b.embedding) })),
-    )
-    .sort((x, y) => x.distance - y.distance);
+  let nearest = { a: p.rows[0], b: q.rows[0], distance: Number.POSITIVE_INFINITY };
+  for (const a of p.rows)
+    for (const b of q.rows) {
+      const distance = cosineDistance(a.embedding, b.embedding);
+      if (distance < nearest.distance) nearest = { a, b, distance };
+    }
   const templates = [p, q].map(({ template, rows }) => template ?? rows[0].embedding);
   return {
     a: p.face,
