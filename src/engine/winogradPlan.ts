@@ -20,8 +20,15 @@ export async function planWinograd(
   const pad = [layer.pad[0], layer.pad[3]] as const;
   const { activation } = layer;
   const made = await winograd(scope, {
-    ...{ ...weights, zeros: weights.zeros! },
-    ...{ label: layer.name, x, y, tiles, products, pad, activation },
+    ...weights,
+    zeros: weights.zeros!,
+    label: layer.name,
+    x,
+    y,
+    tiles,
+    products,
+    pad,
+    activation,
   });
   const out = [y.shape[1], y.shape[2]] as const;
   return [
@@ -34,13 +41,17 @@ export async function planWinograd(
     },
     {
       ...made[1],
-      ...{ layer, inputs: [tiles], output: products },
+      layer,
+      inputs: [tiles],
+      output: products,
       reference: ([a], all) => productsReference(a, all.get(`${layer.name}/weight`)!.data),
     },
     // The last is held to what the layer as a whole should be.
     {
       ...made[2],
-      ...{ layer, inputs: [x], output: y },
+      layer,
+      inputs: [x],
+      output: y,
       reference: (inputs, all) => layerReference(layer, inputs, all),
     },
   ];
