@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { quantiles, type Spread, spread } from '../src/engine/spread.ts';
 
 /** One engine doing one task. */
@@ -22,9 +23,13 @@ export interface Effort {
 
 const LEAST_ROUNDS = 3;
 
+/** Milliseconds between two runs: thread pools that spin after their work have gone to sleep then. */
+const REST = 100;
+
 /**
  * Times the contenders in interleaved rounds, each starting with another one, so that whatever else
- * the machine does hits all of them alike.
+ * the machine does hits all of them alike. Every second round goes backwards: nobody always follows
+ * the same one.
  */
 export async function measure(
   contenders: readonly Contender[],
@@ -45,7 +50,9 @@ export async function measure(
   for (let round = 0; round < rounds; round++) {
     if (round >= LEAST_ROUNDS && performance.now() - start > budget) break;
     for (let i = 0; i < opened.length; i++) {
-      const turn = (round + i) % opened.length;
+      const step = round % 2 ? opened.length - i : i;
+      const turn = (round + step) % opened.length;
+      await setTimeout(REST);
       const from = performance.now();
       await opened[turn].run();
       times[turn].push(performance.now() - from);
