@@ -1,5 +1,7 @@
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMetrics } from '../src/api/operation/metrics.ts';
 import { createRates } from '../src/api/operation/rates.ts';
@@ -26,6 +28,12 @@ function slowEngine(): FakeEngine & { wait: Promise<void>; waiting: number } {
     return detect(...given);
   };
   return slow;
+}
+
+/** The collector of the engine under Node, which a flag makes known. */
+function exposedGc(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc');
 }
 
 describe('operations', () => {
@@ -62,6 +70,27 @@ describe('operations', () => {
       body: JSON.stringify({ query, variables }),
       headers: { 'x-api-key': api.admin, 'content-type': 'application/json', ...headers },
     });
+
+  it('keep nothing of a photograph once they are answered, though Prisma keeps their context', async () => {
+    const { admit } = engine;
+    let picture = new WeakRef<object>({});
+    engine.admit = async (...given) => {
+      const { image } = await admit(...given);
+      picture = new WeakRef(image);
+      return { image, release: () => void image };
+    };
+    try {
+      const response = await post(IDENTIFY, { image: { base64: base64(FACE) } });
+      expect(await response.json()).toMatchObject({ data: { identify: expect.anything() } });
+    } finally {
+      engine.admit = admit;
+    }
+    const collectGarbage = exposedGc();
+    await vi.waitFor(() => {
+      collectGarbage();
+      expect(picture.deref() === undefined).toBe(true);
+    });
+  });
 
   describe('log', () => {
     it('has one line for a request, with what it took and nothing of people', async () => {

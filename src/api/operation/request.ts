@@ -97,12 +97,15 @@ export function identifyClient(
   request.client = key?.id ?? `address ${connection?.socket.remoteAddress}`;
 }
 
-/** Answers a request: does work, and whatever it begins, in its name. */
+/**
+ * Answers a request: does work, and whatever it begins, in its name. What begun in it and lives on has the
+ * record for as long (Prisma: the last 100 transactions), so nothing of a photograph may stay there.
+ */
 export async function serving<T>(request: RequestRecord, answer: () => Promise<T> | T): Promise<T> {
   try {
     return await storage.run(request, () => inNameOf(request, answer));
   } finally {
-    for (const giveBack of request.held) giveBack();
+    for (const giveBack of request.held.splice(0)) giveBack();
   }
 }
 
