@@ -98,8 +98,8 @@ export function identifyClient(
 }
 
 /**
- * Answers a request: does work, and whatever it begins, in its name. What begun in it and lives on has the
- * record for as long (Prisma: the last 100 transactions), so nothing of a photograph may stay there.
+ * Answers a request: does work, and whatever it begins, in its name. What lives on after the answer keeps
+ * the record (Prisma its last 100 transactions), so the record may keep nothing of a photograph.
  */
 export async function serving<T>(request: RequestRecord, answer: () => Promise<T> | T): Promise<T> {
   try {
