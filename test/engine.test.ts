@@ -136,10 +136,10 @@ describe('warm levels', () => {
   const tiles = (width: number, height: number, subgroup: number) => {
     const { shapes } = layOutNetwork(pnet, [1, height, width, 3]);
     return pnet.layers
-      .filter(({ op }) => op === 'conv')
-      .map(({ name }) => {
+      .filter((layer) => layer.op === 'conv')
+      .map(({ name, cin }) => {
         const [n, h, w] = shapes.get(name)!;
-        return `${name} ${JSON.stringify(convTile([subgroup, subgroup], n * h * w))}`;
+        return `${name} ${JSON.stringify(convTile([subgroup, subgroup], n * h * w, cin))}`;
       });
   };
 

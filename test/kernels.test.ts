@@ -72,6 +72,22 @@ const convCases: Record<string, ConvCase> = {
     activation: 'sigmoid',
   },
   'stride 2×1, 300 output channels': { x: [2, 5, 5, 8], cout: 300, kernel: [2, 3], stride: [2, 1] },
+  '9 pixels, 1×3 same, residual': {
+    x: [1, 3, 3, 192],
+    cout: 40,
+    kernel: [1, 3],
+    pad: [0, 1, 0, 1],
+    activation: 'relu',
+    residual: true,
+  },
+  '9 pixels of two images, the last group of Cin cut short': {
+    x: [3, 1, 7, 132],
+    cout: 300,
+    kernel: [1, 3],
+    stride: [1, 2],
+    activation: 'prelu',
+  },
+  '9 pixels, few outputs': { x: [1, 3, 3, 130], cout: 5, kernel: [1, 1], activation: 'sigmoid' },
   'three pixels': { x: [3, 1, 1, 576], cout: 128, kernel: [1, 1], activation: 'prelu' },
 };
 
@@ -169,11 +185,18 @@ describe('tiles of a convolution', () => {
     { subgroup: [8, 8], m: 3025, tile: { lanes: 8, width: 8, pixels: 4 } },
     { subgroup: [8, 8], m: 16, tile: { lanes: 8, width: 8, pixels: 1 } },
     { subgroup: [8, 8], m: 17, tile: { lanes: 8, width: 8, pixels: 4 } },
+    { subgroup: [8, 8], m: 8, tile: { lanes: 8, width: 8, pixels: 1 } },
+    { subgroup: [8, 8], m: 9, tile: { lanes: 8, width: 8, pixels: 9, byChannel: true } },
+    { subgroup: [8, 8], m: 9, cin: 127, tile: { lanes: 8, width: 8, pixels: 1 } },
+    { subgroup: [8, 8], m: 10, tile: { lanes: 8, width: 8, pixels: 1 } },
+    { subgroup: [4, 4], m: 5, tile: { lanes: 4, width: 4, pixels: 9, byChannel: true } },
     { subgroup: [4, 4], m: 3025, tile: { lanes: 4, width: 4, pixels: 4 } },
+    { subgroup: [32, 32], m: 9, tile: { lanes: 8, width: 32, pixels: 1 } },
     { subgroup: [32, 32], m: 49, tile: { lanes: 8, width: 32, pixels: 1 } },
     { subgroup: [8, 128], m: 3025, tile: { lanes: 8, width: 64, pixels: 4 } },
-  ] as const)('subgroup $subgroup, M $m', ({ subgroup, m, tile }) => {
-    expect(convTile(subgroup, m)).toEqual(tile);
+  ] as const)('subgroup $subgroup, M $m, Cin $cin', ({ subgroup, m, tile, ...given }) => {
+    const cin = 'cin' in given ? given.cin : undefined;
+    expect(convTile(subgroup, m, cin ?? 128)).toEqual({ byChannel: false, ...tile });
   });
 
   it.each([

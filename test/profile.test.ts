@@ -231,7 +231,7 @@ describe('a file in place of a kernel', () => {
 
   it('that does not compile is told by file, line and column', async () => {
     const lines = CONV.split('\n');
-    const at = lines.findIndex((line) => line.includes('var image: array<i32, TM>'));
+    const at = lines.findIndex((line) => line.includes('var place = windows(m0, WIDTH)'));
     lines[at] = '  let broken = nowhere;';
     await expect(findings(lines.join('\n'))).rejects.toMatchObject({
       code: 'InvalidInput',

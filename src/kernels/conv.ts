@@ -48,16 +48,30 @@ export interface ConvTile {
   readonly width: number;
   /** Output pixels of an invocation. */
   readonly pixels: number;
+  /** Whether the lanes have different channels of the same pixels, not different pixels. */
+  readonly byChannel: boolean;
 }
 
+/** Output pixels that a workgroup of different channels takes; those of a 3×3 map. */
+const FEW = 9;
+/** Input channels from which they are worth a pipeline of their own. */
+const DEEP = 128;
+
 /**
- * The tile for M output pixels on a device with these subgroup sizes. With 4 pixels × 8 vec4s of
- * channels lavapipe is fastest (bench/LOG.md).
+ * The tile for M output pixels of Cin channels each on a device with these subgroup sizes. With
+ * 4 pixels × 8 vec4s of channels lavapipe is fastest; where one pixel an invocation would leave most
+ * of a second workgroup idle, and load all weights twice, lanes are channels (bench/LOG.md).
  */
-export function convTile(subgroup: readonly [min: number, max: number], m: number): ConvTile {
+export function convTile(
+  subgroup: readonly [min: number, max: number],
+  m: number,
+  cin: number,
+): ConvTile {
   const lanes = subgroup[0] < 8 ? 4 : 8;
   const width = Math.max(lanes, Math.min(64, subgroup[1]));
-  return { lanes, width, pixels: m > 2 * width ? 4 : 1 };
+  if (m > width && m <= FEW && cin >= DEEP)
+    return { lanes, width: lanes, pixels: FEW, byChannel: true };
+  return { lanes, width, pixels: m > 2 * width ? 4 : 1, byChannel: false };
 }
 
 /**
@@ -129,10 +143,11 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
   const sets = args.sets ?? 1;
   const m = pixels(y) / sets;
   const columns = convColumns(x.shape[3], cout);
-  const tile = convTile(adapter.subgroupSize, m);
+  const tile = convTile(adapter.subgroupSize, m, x.shape[3]);
   const cin4 = padded(x.shape[3]) / 4;
   const cout4 = padded(cout) / 4;
-  const setGroups = Math.ceil(m / (tile.width * tile.pixels));
+  const { byChannel } = tile;
+  const setGroups = Math.ceil(m / (tile.pixels * (byChannel ? 1 : tile.width)));
   const setSize = setFloats(args.kernel[0] * args.kernel[1], x.shape[3], cout) / 4;
   const r = residual ?? y;
   const shape = new Int32Array([
@@ -151,6 +166,7 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
       DEPTH: depth(x.shape[3]),
       WIDTH: tile.width,
       LANES: tile.lanes,
+      BY_CHANNEL: byChannel,
     },
     bindings: [
       binding(x),
@@ -161,7 +177,10 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
       binding(y),
       shape,
     ],
-    workgroups: grid(Math.ceil(cout4 / columns), sets * setGroups),
+    workgroups: grid(
+      Math.ceil(cout4 / (byChannel ? Math.min(tile.lanes, columns) : columns)),
+      sets * setGroups,
+    ),
     cost: costOf(args),
   });
 }

@@ -6,6 +6,8 @@
 // One invocation owns 4·COLUMNS output channels of TM output pixels, all in registers. The invocations
 // of a workgroup have different pixels and the same channels, so they need the same weights: each lane
 // loads another vec4 of them, and the lanes of the subgroup read it from each other.
+// BY_CHANNEL it is the other way round, for few pixels: the lanes have different channels, one vec4
+// each, of the same TM pixels, so each loads weights of its own, and x is what they share.
 // Pixels may be in sets of M one after another, each with weights of its own (winograd.ts).
 enable subgroups;
 
@@ -46,6 +48,12 @@ fn activate(v: vec4f, co: i32) -> vec4f {
     case 3: { return 1 / (1 + exp(-v)); }
     default: { return v; }
   }
+}
+
+fn output(m: i32, co: i32, sum: vec4f) {
+  var v = sum;
+  if (s.residual != 0) { v += r[m * s.rs + s.ro + co]; }
+  y[m * s.ys + s.yo + co] = activate(v, co);
 }
 
 fn weight(wv: ptr<function, Weights>, at: i32) -> vec4f {
@@ -92,13 +100,136 @@ fn store(sums: ptr<function, Sums>, sums2: ptr<function, Sums>, m0: i32, end: i3
       for (var i = 0; i < TM; i++) { column[i] = (*sums)[i * CO]; }
       for (var k = 0; k < TM * CO - 1; k++) { (*sums)[k] = (*sums)[k + 1]; }
       for (var m = m0; m < min(m0 + TM * WIDTH, end); m += WIDTH) {
-        var v = column[0];
+        let v = column[0];
         for (var i = 0; i < TM - 1; i++) { column[i] = column[i + 1]; }
-        if (s.residual != 0) { v += r[m * s.rs + s.ro + co]; }
-        y[m * s.ys + s.yo + co] = activate(v, co);
+        output(m, co, v);
       }
     }
     if (HALVES == 2) { *sums = *sums2; }
+  }
+}
+
+// The windows of TM output pixels from m on, a step apart: where they begin in x.
+struct Windows {
+  image: array<i32, TM>,
+  row: array<i32, TM>,
+  col: array<i32, TM>,
+}
+
+fn windows(m0: i32, step: i32) -> Windows {
+  var own: Windows;
+  for (var i = 0; i < TM; i++) {
+    let m = min(m0 + i * step, s.total - 1);
+    let line = m / s.wo;
+    own.image[i] = line / s.ho * s.h;
+    own.row[i] = line % s.ho * s.strideH - s.padTop;
+    own.col[i] = m % s.wo * s.strideW - s.padLeft;
+  }
+  return own;
+}
+
+// The pixels of x under one tap of the windows, and which of them there are.
+struct Taps {
+  inside: array<bool, TM>,
+  first: array<i32, TM>,
+}
+
+fn taps(own: ptr<function, Windows>, dy: i32, dx: i32) -> Taps {
+  var tap: Taps;
+  for (var i = 0; i < TM; i++) {
+    let iy = (*own).row[i] + dy;
+    let ix = (*own).col[i] + dx;
+    tap.inside[i] = iy >= 0 && iy < s.h && ix >= 0 && ix < s.w;
+    tap.first[i] = select(0, (((*own).image[i] + iy) * s.w + ix) * s.xs + s.xo, tap.inside[i]);
+  }
+  return tap;
+}
+
+// TM pixels of set `which` from m0 on, WIDTH apart, and COLUMNS vec4s of channels.
+fn byPixel(which: i32, m0: i32, end: i32, block: i32, lane: i32) {
+  let co0 = block * COLUMNS;
+  var place = windows(m0, WIDTH);
+  var sums: Sums;
+  var sums2: Sums;
+  var bias: Weights;
+  for (var l = 0; l < (COLUMNS + LANES - 1) / LANES; l++) {
+    bias[l] = b[min(co0 + l * LANES + lane, s.cout4 - 1)];
+  }
+  start(&sums, &bias, 0);
+  if (HALVES == 2) { start(&sums2, &bias, 1); }
+  let cin4 = select(1, s.cin4, DEPTH == 4); // known of images: no loop
+  var at = which * s.setSize + block * s.kh * s.kw * cin4 * STEP + lane;
+  for (var dy = 0; dy < s.kh; dy++) {
+    for (var dx = 0; dx < s.kw; dx++) {
+      var tap = taps(&place, dy, dx);
+      for (var ci = 0; ci < cin4; ci++) {
+        var wv: Weights;
+        for (var l = 0; l < LOADS; l++) { wv[l] = w[at + l * LANES]; }
+        at += STEP;
+        var xv: Pixels;
+        for (var i = 0; i < TM; i++) { xv[i] = select(vec4f(0), x[tap.first[i] + ci], tap.inside[i]); }
+        accumulate(&sums, &xv, &wv, 0);
+        if (HALVES == 2) { accumulate(&sums2, &xv, &wv, 1); }
+      }
+    }
+  }
+
+  store(&sums, &sums2, m0, end, co0);
+}
+
+// The first pixel becomes the last one.
+fn turn(tap: ptr<function, Taps>) {
+  let inside = (*tap).inside[0];
+  let first = (*tap).first[0];
+  for (var i = 0; i < TM - 1; i++) {
+    (*tap).inside[i] = (*tap).inside[i + 1];
+    (*tap).first[i] = (*tap).first[i + 1];
+  }
+  (*tap).inside[TM - 1] = inside;
+  (*tap).first[TM - 1] = first;
+}
+
+// TM pixels of set `which` from m0 on, the lanes' own vec4s of channels. Of x each lane loads another vec4.
+fn byChannel(which: i32, m0: i32, end: i32, block: i32, lane: i32) {
+  let own = min(LANES, COLUMNS);
+  let co = block * own + lane % own;
+  var sums: Pixels;
+  let bias = b[min(co, s.cout4 - 1)];
+  for (var i = 0; i < TM; i++) { sums[i] = bias; }
+  var at = which * s.setSize + co / COLUMNS * s.kh * s.kw * s.cin4 * STEP + co % COLUMNS;
+  var place = windows(m0, 1);
+  for (var dy = 0; dy < s.kh; dy++) {
+    for (var dx = 0; dx < s.kw; dx++) {
+      var tap = taps(&place, dy, dx);
+      for (var ci = 0; ci < s.cin4; ci += LANES) {
+        // A loop that stays one, as in store: its load would be most of the code, TM times over.
+        var xv: Pixels;
+        let c = min(ci + lane, s.cin4 - 1);
+        for (var k = 0; k < TM + min(s.m, 0); k++) {
+          let value = select(vec4f(0), x[tap.first[0] + c], tap.inside[0]);
+          turn(&tap);
+          for (var i = 0; i < TM - 1; i++) { xv[i] = xv[i + 1]; }
+          xv[TM - 1] = value;
+        }
+        for (var l = 0; l < min(LANES, s.cin4 - ci); l++) {
+          let w0 = w[at];
+          let w1 = w[at + COLUMNS];
+          let w2 = w[at + 2 * COLUMNS];
+          let w3 = w[at + 3 * COLUMNS];
+          at += STEP;
+          for (var i = 0; i < TM; i++) {
+            let v = subgroupShuffle(xv[i], u32(l));
+            sums[i] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3;
+          }
+        }
+      }
+    }
+  }
+
+  if (lane >= own || co >= s.cout4) { return; }
+  for (var m = m0; m < min(m0 + TM, end); m++) {
+    output(m, co, sums[0]);
+    for (var i = 0; i < TM - 1; i++) { sums[i] = sums[i + 1]; }
   }
 }
 
@@ -112,52 +243,9 @@ fn main(
   // Every lane must reach the shuffles, so indices are clamped and only the stores are guarded.
   let groupRow = i32(group.y + group.z * groups.y);
   let which = groupRow / s.setGroups;
-  let m0 = which * s.m + groupRow % s.setGroups * WIDTH * TM + i32(local.x);
+  let first = which * s.m + groupRow % s.setGroups * TM * select(WIDTH, 1, BY_CHANNEL);
   let end = min((which + 1) * s.m, s.total);
-  var image: array<i32, TM>;
-  var row: array<i32, TM>;
-  var col: array<i32, TM>;
-  for (var i = 0; i < TM; i++) {
-    let m = min(m0 + i * WIDTH, s.total - 1);
-    let line = m / s.wo;
-    image[i] = line / s.ho * s.h;
-    row[i] = line % s.ho * s.strideH - s.padTop;
-    col[i] = m % s.wo * s.strideW - s.padLeft;
-  }
-
-  let co0 = i32(group.x) * COLUMNS;
-  var sums: Sums;
-  var sums2: Sums;
   let lane = i32(invocation) & (LANES - 1);
-  var bias: Weights;
-  for (var l = 0; l < (COLUMNS + LANES - 1) / LANES; l++) {
-    bias[l] = b[min(co0 + l * LANES + lane, s.cout4 - 1)];
-  }
-  start(&sums, &bias, 0);
-  if (HALVES == 2) { start(&sums2, &bias, 1); }
-  let cin4 = select(1, s.cin4, DEPTH == 4); // known of images: no loop
-  var at = which * s.setSize + i32(group.x) * s.kh * s.kw * cin4 * STEP + lane;
-  for (var dy = 0; dy < s.kh; dy++) {
-    for (var dx = 0; dx < s.kw; dx++) {
-      var inside: array<bool, TM>;
-      var first: array<i32, TM>;
-      for (var i = 0; i < TM; i++) {
-        let iy = row[i] + dy;
-        let ix = col[i] + dx;
-        inside[i] = iy >= 0 && iy < s.h && ix >= 0 && ix < s.w;
-        first[i] = select(0, ((image[i] + iy) * s.w + ix) * s.xs + s.xo, inside[i]);
-      }
-      for (var ci = 0; ci < cin4; ci++) {
-        var wv: Weights;
-        for (var l = 0; l < LOADS; l++) { wv[l] = w[at + l * LANES]; }
-        at += STEP;
-        var xv: Pixels;
-        for (var i = 0; i < TM; i++) { xv[i] = select(vec4f(0), x[first[i] + ci], inside[i]); }
-        accumulate(&sums, &xv, &wv, 0);
-        if (HALVES == 2) { accumulate(&sums2, &xv, &wv, 1); }
-      }
-    }
-  }
-
-  store(&sums, &sums2, m0, end, co0);
+  if (BY_CHANNEL) { byChannel(which, first, end, i32(group.x), lane); }
+  else { byPixel(which, first + i32(local.x), end, i32(group.x), lane); }
 }
