@@ -64,12 +64,11 @@ const convCases: Record<string, ConvCase> = {
     pad: [2, 3, 3, 2],
   },
   '1×7 same': { x: [1, 8, 8, 20], cout: 20, kernel: [1, 7], pad: [0, 3, 0, 3] },
-  '7×1 same, sigmoid': {
+  '7×1 same': {
     x: [1, 8, 8, 20],
     cout: 20,
     kernel: [7, 1],
     pad: [3, 0, 3, 0],
-    activation: 'sigmoid',
   },
   'stride 2×1, 300 output channels': { x: [2, 5, 5, 8], cout: 300, kernel: [2, 3], stride: [2, 1] },
   '9 pixels, 1×3 same, residual': {
@@ -87,7 +86,7 @@ const convCases: Record<string, ConvCase> = {
     stride: [1, 2],
     activation: 'prelu',
   },
-  '9 pixels, few outputs': { x: [1, 3, 3, 130], cout: 5, kernel: [1, 1], activation: 'sigmoid' },
+  '9 pixels, few outputs': { x: [1, 3, 3, 130], cout: 5, kernel: [1, 1], activation: 'relu' },
   'three pixels': { x: [3, 1, 1, 576], cout: 128, kernel: [1, 1], activation: 'prelu' },
 };
 

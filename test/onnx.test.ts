@@ -49,7 +49,7 @@ const everything: Network = {
       stride: [1, 1],
       pad: [1, 1, 1, 1],
       ...W,
-      activation: 'sigmoid',
+      activation: 'none',
     },
     {
       op: 'maxPool',
@@ -112,7 +112,7 @@ const everything: Network = {
     },
     { op: 'globalAverage', name: 'squeeze', x: 'narrow' },
     { op: 'dense', name: 'down', x: 'squeeze', cin: 8, cout: 2, ...W, activation: 'relu' },
-    { op: 'dense', name: 'up', x: 'down', cin: 2, cout: 8, ...W, activation: 'sigmoid' },
+    { op: 'dense', name: 'up', x: 'down', cin: 2, cout: 8, ...W },
     { op: 'gate', name: 'excited', x: 'narrow', gate: 'up', residual: 'shortcut' },
     { op: 'dense', name: 'flat', x: 'excited', cin: 3 * 5 * 8, cout: 9, ...W, activation: 'prelu' },
     { op: 'dense', name: 'logits', x: 'flat', cin: 9, cout: 6, ...W },

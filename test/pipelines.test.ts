@@ -42,7 +42,7 @@ const PIPELINES = [
   'conv 4 4 4',
   'conv 4 8 4',
   'conv 9 8 4',
-  'gate',
+  'gate 8',
   'globalAverage',
   'pool',
   'rows false',

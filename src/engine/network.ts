@@ -6,7 +6,7 @@
  * called `input`. A dense layer flattens its input in H W C order.
  */
 
-export type Activation = 'none' | 'relu' | 'prelu' | 'sigmoid';
+export type Activation = 'none' | 'relu' | 'prelu';
 
 /** Height and width. */
 export type Size = readonly [h: number, w: number];
@@ -66,7 +66,7 @@ export interface GlobalAverage {
   readonly x: string;
 }
 
-/** Squeeze-and-excitation tail: y = relu(x · gate + residual), gate [N, 1, 1, C]. */
+/** Squeeze-and-excitation tail: y = relu(x · sigmoid(gate) + residual), gate [N, 1, 1, C]. */
 export interface ScaleShift {
   readonly op: 'gate';
   readonly name: string;

@@ -77,7 +77,8 @@ function add(graph: Graph, layer: Layer, weights: readonly Parameter[]): void {
       node(graph, 'GlobalAveragePool', [inner(layer.x)], y);
       break;
     case 'gate':
-      node(graph, 'Mul', [inner(layer.x), inner(layer.gate)], `${name}:scaled`);
+      node(graph, 'Sigmoid', [inner(layer.gate)], `${name}:gate`);
+      node(graph, 'Mul', [inner(layer.x), `${name}:gate`], `${name}:scaled`);
       node(graph, 'Add', [`${name}:scaled`, inner(layer.residual)], `${name}:sum`);
       node(graph, 'Relu', [`${name}:sum`], y);
       break;
@@ -140,7 +141,6 @@ function activation(
 ): Stage[] {
   if (kind === 'none') return [];
   if (kind === 'relu') return [{ op: 'Relu', extra: [] }];
-  if (kind === 'sigmoid') return [{ op: 'Sigmoid', extra: [] }];
   return [{ op: 'PRelu', extra: [floats(graph, `${name}/slope`, slopeShape, slope!.data)] }];
 }
 

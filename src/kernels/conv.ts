@@ -3,7 +3,7 @@ import { type Cost, type Scope, type Step, step } from '../gpu/plan.ts';
 import { binding, byteLength, padded, pixels, type Tensor } from '../gpu/tensor.ts';
 import { grid } from './grid.ts';
 
-export type Activation = 'none' | 'relu' | 'prelu' | 'sigmoid';
+export type Activation = 'none' | 'relu' | 'prelu';
 
 /** Weights of a convolution on the GPU, in the order conv.wgsl reads them (see `packWeights`). */
 export interface ConvWeights {
@@ -38,7 +38,7 @@ const CONV = kernel(import.meta.url, 'conv', [
 ]);
 
 /** Activations as kernels know them. */
-export const ACTIVATION = { none: 0, relu: 1, prelu: 2, sigmoid: 3 } as const;
+export const ACTIVATION = { none: 0, relu: 1, prelu: 2 } as const;
 
 /** How a convolution is cut for a device. */
 export interface ConvTile {

@@ -40,20 +40,20 @@ alias Sums = array<vec4f, TM * CO>;
 alias Pixels = array<vec4f, TM>;
 alias Weights = array<vec4f, LOADS>;
 
-// Chosen at run time: a uniform branch per output costs nothing, a pipeline per activation a cold start.
-fn activate(v: vec4f, co: i32) -> vec4f {
+// What values below zero are multiplied by. Chosen at run time, since a pipeline per activation is a cold
+// start, and once for several outputs, since lavapipe goes through all the cases.
+fn below(co: i32) -> vec4f {
   switch (s.activation) {
-    case 1: { return max(v, vec4f(0)); }
-    case 2: { return max(v, vec4f(0)) + slope[co] * min(v, vec4f(0)); }
-    case 3: { return 1 / (1 + exp(-v)); }
-    default: { return v; }
+    case 1: { return vec4f(0); }
+    case 2: { return slope[co]; }
+    default: { return vec4f(1); }
   }
 }
 
-fn output(m: i32, co: i32, sum: vec4f) {
+fn output(m: i32, co: i32, sum: vec4f, negative: vec4f) {
   var v = sum;
   if (s.residual != 0) { v += r[m * s.rs + s.ro + co]; }
-  y[m * s.ys + s.yo + co] = activate(v, co);
+  y[m * s.ys + s.yo + co] = max(v, vec4f(0)) + negative * min(v, vec4f(0));
 }
 
 fn weight(wv: ptr<function, Weights>, at: i32) -> vec4f {
@@ -99,10 +99,11 @@ fn store(sums: ptr<function, Sums>, sums2: ptr<function, Sums>, m0: i32, end: i3
       var column: Pixels;
       for (var i = 0; i < TM; i++) { column[i] = (*sums)[i * CO]; }
       for (var k = 0; k < TM * CO - 1; k++) { (*sums)[k] = (*sums)[k + 1]; }
+      let negative = below(co);
       for (var m = m0; m < min(m0 + TM * WIDTH, end); m += WIDTH) {
         let v = column[0];
         for (var i = 0; i < TM - 1; i++) { column[i] = column[i + 1]; }
-        output(m, co, v);
+        output(m, co, v, negative);
       }
     }
     if (HALVES == 2) { *sums = *sums2; }
@@ -227,8 +228,9 @@ fn byChannel(which: i32, m0: i32, end: i32, block: i32, lane: i32) {
   }
 
   if (lane >= own || co >= s.cout4) { return; }
+  let negative = below(co);
   for (var m = m0; m < min(m0 + TM, end); m++) {
-    output(m, co, sums[0]);
+    output(m, co, sums[0], negative);
     for (var i = 0; i < TM - 1; i++) { sums[i] = sums[i + 1]; }
   }
 }

@@ -12,6 +12,9 @@ export interface GateArgs {
   readonly y: Tensor;
 }
 
+/** That an invocation makes: a sigmoid and its gate, loaded as dearly as x, serve all of them. */
+const PIXELS = 8;
+
 const GATE = kernel(import.meta.url, 'gate', [
   'storage',
   'storage',
@@ -20,23 +23,26 @@ const GATE = kernel(import.meta.url, 'gate', [
   'uniform',
 ]);
 
-/** y = relu(x · gate + residual); x, residual and y [N, H, W, C], none of them a channel slice. */
+/**
+ * y = relu(x · sigmoid(gate) + residual); x, residual and y [N, H, W, C], none of them a channel slice.
+ */
 export function gate(scope: Scope, args: GateArgs): Promise<Step> {
   const { label, x, residual, y } = args;
-  const [, h, w, c] = x.shape;
+  const [n, h, w, c] = x.shape;
   for (const t of [x, args.gate, residual, y])
     if (t.stride !== padded(c)) throw new Error(`gate ${label}: ${t.shape} is a slice`);
   const c4 = padded(c) / 4;
-  const total = pixels(x) * c4;
+  const blocks = Math.ceil((h * w) / PIXELS);
+  const total = n * blocks * c4;
   return step(scope, GATE, {
     label,
-    constants: {},
+    constants: { PIXELS },
     bindings: [
       binding(x),
       binding(args.gate),
       binding(residual),
       binding(y),
-      new Int32Array([h * w, c4, total]),
+      new Int32Array([h * w, c4, blocks, total]),
     ],
     workgroups: gridOf(total, 64),
     cost: {

@@ -1,8 +1,8 @@
-// Tail of a squeeze-and-excitation block: y = relu(x · gate + r).
+// Tail of a squeeze-and-excitation block: y = relu(x · sigmoid(gate) + r).
 //   x, r, y  [N][P][C]     gate  [N][C]     all dense
-// One invocation makes one vec4.
+// One invocation makes one vec4 of channels of PIXELS pixels.
 
-struct Shape { p: i32, c4: i32, total: i32 }
+struct Shape { p: i32, c4: i32, blocks: i32, total: i32 }
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> gate: array<vec4f>;
@@ -18,6 +18,13 @@ fn main(
 ) {
   let i = i32((group.y + group.z * groups.y) * 64 + local.x);
   if (i >= s.total) { return; }
-  let n = i / (s.p * s.c4);
-  y[i] = max(x[i] * gate[n * s.c4 + i % s.c4] + r[i], vec4f(0));
+  let c = i % s.c4;
+  let block = i / s.c4;
+  let n = block / s.blocks;
+  let first = n * s.p + block % s.blocks * PIXELS;
+  let factor = 1 / (1 + exp(-gate[n * s.c4 + c]));
+  for (var m = first; m < min(first + PIXELS, (n + 1) * s.p); m++) {
+    let at = m * s.c4 + c;
+    y[at] = max(x[at] * factor + r[at], vec4f(0));
+  }
 }

@@ -31,7 +31,7 @@ export interface ConvReference {
   readonly kernel: readonly [h: number, w: number];
   readonly stride: readonly [h: number, w: number];
   readonly pad: readonly [top: number, left: number];
-  readonly activation: 'none' | 'relu' | 'prelu' | 'sigmoid';
+  readonly activation: 'none' | 'relu' | 'prelu';
   readonly bias: Float32Array;
   readonly slope?: Float32Array;
   /** The shape of the output. */
@@ -57,7 +57,6 @@ export function convReference(x: Array4, weight: Float32Array, o: ConvReference)
 }
 
 function activate(v: number, kind: ConvReference['activation'], slope: number): number {
-  if (kind === 'sigmoid') return 1 / (1 + Math.exp(-v));
   if (kind === 'none' || v > 0) return v;
   return kind === 'relu' ? 0 : slope * v;
 }
@@ -99,10 +98,12 @@ export function globalAverageReference(x: Array4): Element {
   };
 }
 
-/** relu(x · gate + residual); gate [N, 1, 1, C]. */
+/** relu(x · sigmoid(gate) + residual); gate [N, 1, 1, C]. */
 export function gateReference(x: Array4, gate: Array4, residual: Array4): Element {
-  return (b, y, column, k) =>
-    Math.max(0, at(x, b, y, column, k) * at(gate, b, 0, 0, k) + at(residual, b, y, column, k));
+  return (b, y, column, k) => {
+    const factor = 1 / (1 + Math.exp(-at(gate, b, 0, 0, k)));
+    return Math.max(0, at(x, b, y, column, k) * factor + at(residual, b, y, column, k));
+  };
 }
 
 /** Concatenation over channels. */

@@ -32,7 +32,6 @@ export interface ConvShape {
   readonly cout: number;
   /** Height and width of the output of one image. */
   readonly out: readonly [h: number, w: number];
-  readonly activation: Activation;
   readonly residual: boolean;
 }
 
@@ -46,10 +45,10 @@ const MOST_WEIGHTS = 256 * 256;
  * not depend on the batch, in which rows have the same bytes as alone.
  */
 export function winogradPays(shape: ConvShape): boolean {
-  const { kernel, stride, cin, cout, out, activation, residual } = shape;
+  const { kernel, stride, cin, cout, out, residual } = shape;
   if (kernel[0] !== 3 || kernel[1] !== 3 || stride[0] !== 1 || stride[1] !== 1) return false;
   if (cin % 4 !== 0 || cout % 4 !== 0 || cin * cout > MOST_WEIGHTS) return false;
-  if (activation === 'sigmoid' || residual) return false;
+  if (residual) return false;
   const tiles = tilesOf([1, ...out, cout]);
   const direct = multiplied(out[0] * out[1]) * 9 * cin * cout + MOVED * tiles * 16 * cout;
   const products = multiplied(tiles) * ELEMENTS * cin * cout;

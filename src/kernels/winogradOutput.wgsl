@@ -25,7 +25,7 @@ const A = array(
   vec4f(0, 0, 0, 1),
 );
 
-// What values below zero are multiplied by: activations as in conv.wgsl, without the sigmoid.
+// What values below zero are multiplied by, as in conv.wgsl.
 fn below(c: i32) -> vec4f {
   switch (s.activation) {
     case 1: { return vec4f(0); }

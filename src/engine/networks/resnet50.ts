@@ -59,7 +59,7 @@ export function resnet50(variant: ResNetVariant, classifier: boolean): Network {
     layers.push({ op: 'globalAverage', name: `${id}_pool`, x });
     for (const [name, from, cin, cout, activation] of [
       [`${id}_1x1_down`, `${id}_pool`, channels, channels / 16, 'relu'],
-      [`${id}_1x1_up`, `${id}_1x1_down`, channels / 16, channels, 'sigmoid'],
+      [`${id}_1x1_up`, `${id}_1x1_down`, channels / 16, channels, 'none'],
     ] as const)
       layers.push({ op: 'dense', name, x: from, cin, cout, activation, bias: true });
     layers.push({ op: 'gate', name: id, x, gate: `${id}_1x1_up`, residual });
