@@ -15,7 +15,7 @@ import { inceptionResnetV1 } from '../src/engine/networks/inceptionResnetV1.ts';
 import { pnet } from '../src/engine/networks/mtcnn.ts';
 import { bands, CELL, pyramid, WARM_LEVELS } from '../src/engine/pyramid.ts';
 import { layOut } from '../src/gpu/arena.ts';
-import { convTile } from '../src/kernels/conv.ts';
+import { convDeep, convTile } from '../src/kernels/conv.ts';
 
 const box = (x1: number, y1: number, x2: number, y2: number, score: number) => ({
   corners: [x1, y1, x2, y2] as const,
@@ -138,8 +138,10 @@ describe('warm levels', () => {
     return pnet.layers
       .filter((layer) => layer.op === 'conv')
       .map(({ name, cin }) => {
-        const [n, h, w] = shapes.get(name)!;
-        return `${name} ${JSON.stringify(convTile([subgroup, subgroup], n * h * w, cin))}`;
+        const shape = shapes.get(name)!;
+        const [n, h, w] = shape;
+        const tile = convTile([subgroup, subgroup], n * h * w, convDeep(cin, shape));
+        return `${name} ${JSON.stringify(tile)}`;
       });
   };
 

@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closeScope, type Scope } from '../src/gpu/plan.ts';
-import { type Activation, conv, convColumns, convTile, packWeights } from '../src/kernels/conv.ts';
+import {
+  type Activation,
+  conv,
+  convColumns,
+  convDeep,
+  convTile,
+  packWeights,
+} from '../src/kernels/conv.ts';
 import { gate } from '../src/kernels/gate.ts';
 import { globalAverage } from '../src/kernels/globalAverage.ts';
 import { copy, pool } from '../src/kernels/pool.ts';
@@ -85,6 +92,27 @@ const convCases: Record<string, ConvCase> = {
     kernel: [1, 3],
     stride: [1, 2],
     activation: 'prelu',
+  },
+  'tiles of 7 pixels, one not full': {
+    x: [1, 7, 7, 128],
+    cout: 36,
+    kernel: [1, 1],
+    residual: true,
+  },
+  'tiles of 8 pixels of two images, strided': {
+    x: [2, 11, 11, 132],
+    cout: 20,
+    kernel: [3, 3],
+    stride: [2, 2],
+    pad: [1, 1, 1, 1],
+    activation: 'prelu',
+  },
+  'tiles of 2 pixels': {
+    x: [1, 3, 4, 128],
+    cout: 40,
+    kernel: [3, 3],
+    pad: [1, 1, 1, 1],
+    activation: 'relu',
   },
   '9 pixels, few outputs': { x: [1, 3, 3, 130], cout: 5, kernel: [1, 1], activation: 'relu' },
   'three pixels': { x: [3, 1, 1, 576], cout: 128, kernel: [1, 1], activation: 'prelu' },
@@ -181,21 +209,37 @@ describe('conv equals its scalar reference', () => {
 
 describe('tiles of a convolution', () => {
   it.each([
-    { subgroup: [8, 8], m: 3025, tile: { lanes: 8, width: 8, pixels: 4 } },
-    { subgroup: [8, 8], m: 16, tile: { lanes: 8, width: 8, pixels: 1 } },
-    { subgroup: [8, 8], m: 17, tile: { lanes: 8, width: 8, pixels: 4 } },
+    { subgroup: [8, 8], m: 3025, deep: false, tile: { lanes: 8, width: 8, pixels: 4 } },
+    { subgroup: [8, 8], m: 16, deep: false, tile: { lanes: 8, width: 8, pixels: 1 } },
+    { subgroup: [8, 8], m: 17, deep: false, tile: { lanes: 8, width: 8, pixels: 4 } },
+    { subgroup: [8, 8], m: 3025, tile: { lanes: 8, width: 8, pixels: 7 } },
+    { subgroup: [8, 8], m: 289, tile: { lanes: 8, width: 8, pixels: 8 } },
+    { subgroup: [8, 8], m: 64, tile: { lanes: 8, width: 8, pixels: 8 } },
+    { subgroup: [8, 8], m: 49, tile: { lanes: 8, width: 8, pixels: 7 } },
+    { subgroup: [8, 8], m: 25, tile: { lanes: 8, width: 8, pixels: 4 } },
+    { subgroup: [8, 8], m: 16, tile: { lanes: 8, width: 8, pixels: 2 } },
     { subgroup: [8, 8], m: 8, tile: { lanes: 8, width: 8, pixels: 1 } },
     { subgroup: [8, 8], m: 9, tile: { lanes: 8, width: 8, pixels: 9, byChannel: true } },
-    { subgroup: [8, 8], m: 9, cin: 127, tile: { lanes: 8, width: 8, pixels: 1 } },
-    { subgroup: [8, 8], m: 10, tile: { lanes: 8, width: 8, pixels: 1 } },
+    { subgroup: [8, 8], m: 9, deep: false, tile: { lanes: 8, width: 8, pixels: 1 } },
+    { subgroup: [8, 8], m: 10, tile: { lanes: 8, width: 8, pixels: 2 } },
     { subgroup: [4, 4], m: 5, tile: { lanes: 4, width: 4, pixels: 9, byChannel: true } },
-    { subgroup: [4, 4], m: 3025, tile: { lanes: 4, width: 4, pixels: 4 } },
+    { subgroup: [4, 4], m: 3025, tile: { lanes: 4, width: 4, pixels: 7 } },
+    { subgroup: [16, 16], m: 3025, tile: { lanes: 8, width: 16, pixels: 4 } },
     { subgroup: [32, 32], m: 9, tile: { lanes: 8, width: 32, pixels: 1 } },
     { subgroup: [32, 32], m: 49, tile: { lanes: 8, width: 32, pixels: 1 } },
     { subgroup: [8, 128], m: 3025, tile: { lanes: 8, width: 64, pixels: 4 } },
-  ] as const)('subgroup $subgroup, M $m, Cin $cin', ({ subgroup, m, tile, ...given }) => {
-    const cin = 'cin' in given ? given.cin : undefined;
-    expect(convTile(subgroup, m, cin ?? 128)).toEqual({ byChannel: false, ...tile });
+  ] as const)('subgroup $subgroup, M $m, deep $deep', ({ subgroup, m, tile, ...given }) => {
+    const deep = !('deep' in given);
+    expect(convTile(subgroup, m, deep)).toEqual({ byChannel: false, ...tile });
+  });
+
+  it.each([
+    ['of an embedder', 128, [1, 3, 3, 17], true],
+    ['too few inputs', 127, [1, 3, 3, 17], false],
+    ['too few outputs', 128, [1, 3, 3, 16], false],
+    ['dense', 576, [64, 1, 1, 128], false],
+  ] as const)('a layer %s', (_name, cin, shape, deep) => {
+    expect(convDeep(cin, shape)).toBe(deep);
   });
 
   it.each([

@@ -31,17 +31,20 @@ async function plan(network: Network, input: Shape): Promise<string[]> {
 
 /**
  * Each is a good part of a second that lavapipe compiles on a cold start, so none should come by
- * accident. Of a convolution: output pixels of an invocation, vec4s of channels, values in a vec4 of
- * x; 1 4 3 only where subgroups are large, 9 8 4 only where they are small.
+ * accident. Of a convolution: output pixels of an invocation, vec4s of channels, input channels of a
+ * turn; 1 4 3 only where subgroups are large, those of 2 and of 7 to 9 pixels only where they are small.
  */
 const PIPELINES = [
   'conv 1 4 3',
   'conv 1 4 4',
   'conv 1 8 4',
+  'conv 2 8 2',
+  'conv 4 4 2',
   'conv 4 4 3',
-  'conv 4 4 4',
-  'conv 4 8 4',
-  'conv 9 8 4',
+  'conv 4 8 2',
+  'conv 7 8 2',
+  'conv 8 8 2',
+  'conv 9 8 2',
   'gate 8',
   'globalAverage',
   'pool',
@@ -65,5 +68,5 @@ it('detection and all embedders share a handful of pipelines', async () => {
     for (const n of [1, 2, 4, 8]) await add(network, [n, ...network.input]);
   }
   expect(PIPELINES).toEqual(expect.arrayContaining([...names]));
-  expect(names.size).toBe(PIPELINES.length - 1);
+  expect(names.size).toBeGreaterThanOrEqual(PIPELINES.length - 4);
 });

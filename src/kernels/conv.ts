@@ -54,24 +54,44 @@ export interface ConvTile {
 
 /** Output pixels that a workgroup of different channels takes; those of a 3×3 map. */
 const FEW = 9;
-/** Input channels from which they are worth a pipeline of their own. */
-const DEEP = 128;
+/** What a pixel costs on 8 lanes in tiles of so many pixels, in order of preference (bench/LOG.md). */
+const COSTS = new Map([
+  [7, 0.93],
+  [8, 0.93],
+  [4, 1],
+  [2, 1.54],
+  [1, 1.77],
+]);
+/** What a preferred tile may cost more: each is a pipeline. */
+const TOLERANCE = 1.04;
 
 /**
- * The tile for M output pixels of Cin channels each on a device with these subgroup sizes. With
- * 4 pixels × 8 vec4s of channels lavapipe is fastest; where one pixel an invocation would leave most
- * of a second workgroup idle, and load all weights twice, lanes are channels (bench/LOG.md).
+ * Whether a layer is worth tiles of its own, which are pipelines: of the embedders the bulk, of the
+ * cascade nothing.
+ */
+export function convDeep(cin: number, [, h, w, cout]: Tensor['shape']): boolean {
+  return cin >= 128 && cout > 16 && h * w > 1;
+}
+
+/**
+ * The tile for M output pixels on a device with these subgroup sizes; `deep` by `convDeep`. Where
+ * one pixel an invocation would leave most of a second workgroup idle, and load all weights twice,
+ * lanes are channels.
  */
 export function convTile(
   subgroup: readonly [min: number, max: number],
   m: number,
-  cin: number,
+  deep: boolean,
 ): ConvTile {
   const lanes = subgroup[0] < 8 ? 4 : 8;
   const width = Math.max(lanes, Math.min(64, subgroup[1]));
-  if (m > width && m <= FEW && cin >= DEEP)
-    return { lanes, width: lanes, pixels: FEW, byChannel: true };
-  return { lanes, width, pixels: m > 2 * width ? 4 : 1, byChannel: false };
+  if (width > 8) return { lanes, width, pixels: m > 2 * width ? 4 : 1, byChannel: false };
+  if (m > width && m <= FEW && deep) return { lanes, width, pixels: FEW, byChannel: true };
+  const sizes = [...COSTS].filter(([pixels]) => deep || pixels === 4 || pixels === 1);
+  const costs = sizes.map(([pixels, each]) => Math.ceil(m / (width * pixels)) * pixels * each);
+  const least = Math.min(...costs);
+  const [pixels] = sizes[costs.findIndex((cost) => cost <= TOLERANCE * least)];
+  return { lanes, width, pixels, byChannel: false };
 }
 
 /**
@@ -82,9 +102,10 @@ export function convColumns(cin: number, cout: number): 4 | 8 {
   return cin < 4 || cout <= 16 ? 4 : 8;
 }
 
-/** Channels of a vec4 of x that carry values. */
-function depth(cin: number): number {
-  return Math.min(4, cin);
+/** Input channels of one turn of the loop; those of an image are all there are. */
+function depth(cin: number, { pixels }: ConvTile): number {
+  if (cin < 4) return cin;
+  return pixels === 1 ? 4 : 2;
 }
 
 /**
@@ -143,7 +164,7 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
   const sets = args.sets ?? 1;
   const m = pixels(y) / sets;
   const columns = convColumns(x.shape[3], cout);
-  const tile = convTile(adapter.subgroupSize, m, x.shape[3]);
+  const tile = convTile(adapter.subgroupSize, m, convDeep(x.shape[3], y.shape));
   const cin4 = padded(x.shape[3]) / 4;
   const cout4 = padded(cout) / 4;
   const { byChannel } = tile;
@@ -163,7 +184,7 @@ export function conv(scope: Scope, args: ConvArgs): Promise<Step> {
     constants: {
       TM: tile.pixels,
       COLUMNS: columns,
-      DEPTH: depth(x.shape[3]),
+      DEPTH: depth(x.shape[3], tile),
       WIDTH: tile.width,
       LANES: tile.lanes,
       BY_CHANNEL: byChannel,

@@ -1,6 +1,6 @@
 // Convolution as an implicit GEMM: M = N·Ho·Wo output pixels, N = Cout, K = KH·KW·Cin.
 //   x  [N][H][W][Cin]    pixels xs vec4 apart, slice starts at vec4 xo
-//   w  [Cout / 4·COLUMNS][KH·KW·Cin / 4][DEPTH][COLUMNS] vec4 of Cout, LANES vec4 of slack at the end
+//   w  [Cout / 4·COLUMNS][KH·KW·Cin][COLUMNS] vec4 of Cout, LANES vec4 of slack at the end
 //   b, slope  [Cout]
 //   r, y  [N][Ho][Wo][Cout]
 // One invocation owns 4·COLUMNS output channels of TM output pixels, all in registers. The invocations
@@ -20,7 +20,7 @@ struct Shape {
   total: i32, setGroups: i32, setSize: i32,
 }
 
-@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> x: array<vec2f>;
 @group(0) @binding(1) var<storage, read> w: array<vec4f>;
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;
 @group(0) @binding(3) var<storage, read> slope: array<vec4f>;
@@ -32,7 +32,9 @@ struct Shape {
 // unrolling loops that are longer, and runs at half the speed.
 const HALVES = select(1, 2, COLUMNS > 4);
 const CO = COLUMNS / HALVES;
-// Vec4s of weights for one vec4 of x, and loads it takes the lanes to fetch them.
+// One turn of the loop takes DEPTH input channels: these are its vec4s of weights, and the loads it takes the
+// lanes to fetch them. Two at a time where there are many products: the loop is half as long then, and has
+// to be decoded anew in each turn when it is longer.
 const STEP = DEPTH * COLUMNS;
 const LOADS = (STEP + LANES - 1) / LANES;
 
@@ -60,23 +62,29 @@ fn weight(wv: ptr<function, Weights>, at: i32) -> vec4f {
   return subgroupShuffle((*wv)[at / LANES], u32(at % LANES));
 }
 
-// Written out over the depth, and each sum in one expression: it is loaded and stored once.
+fn channels(at: i32) -> vec4f {
+  if (DEPTH == 2) { return vec4f(x[at], 0, 0); }
+  return vec4f(x[at], x[at + 1]);
+}
+
+// Written out over the depth, and each sum in one expression: it is loaded and stored once. Four are added
+// as two times two are, so that a pixel has the same bytes in every tile.
 fn accumulate(sums: ptr<function, Sums>, xv: ptr<function, Pixels>, wv: ptr<function, Weights>, half: i32) {
   for (var c = 0; c < CO; c++) {
     let at = half * CO + c;
     let w0 = weight(wv, at);
     let w1 = weight(wv, COLUMNS + at);
-    let w2 = weight(wv, 2 * COLUMNS + at);
-    if (DEPTH == 4) {
-      let w3 = weight(wv, STEP - COLUMNS + at);
-      for (var i = 0; i < TM; i++) {
-        let v = (*xv)[i];
-        (*sums)[i * CO + c] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3;
-      }
-    } else {
-      for (var i = 0; i < TM; i++) {
-        let v = (*xv)[i];
-        (*sums)[i * CO + c] += v.x * w0 + v.y * w1 + v.z * w2;
+    let w2 = weight(wv, min(2, DEPTH - 1) * COLUMNS + at);
+    let w3 = weight(wv, (DEPTH - 1) * COLUMNS + at);
+    for (var i = 0; i < TM; i++) {
+      let v = (*xv)[i];
+      switch (DEPTH) {
+        case 4: {
+          let sum = (*sums)[i * CO + c] + (v.x * w0 + v.y * w1);
+          (*sums)[i * CO + c] = sum + (v.z * w2 + v.w * w3);
+        }
+        case 3: { (*sums)[i * CO + c] += v.x * w0 + v.y * w1 + v.z * w2; }
+        default: { (*sums)[i * CO + c] += v.x * w0 + v.y * w1; }
       }
     }
   }
@@ -129,7 +137,7 @@ fn windows(m0: i32, step: i32) -> Windows {
   return own;
 }
 
-// The pixels of x under one tap of the windows, and which of them there are.
+// The pixels of x under one tap of the windows, and which of them there are; in vec2s.
 struct Taps {
   inside: array<bool, TM>,
   first: array<i32, TM>,
@@ -141,7 +149,7 @@ fn taps(own: ptr<function, Windows>, dy: i32, dx: i32) -> Taps {
     let iy = (*own).row[i] + dy;
     let ix = (*own).col[i] + dx;
     tap.inside[i] = iy >= 0 && iy < s.h && ix >= 0 && ix < s.w;
-    tap.first[i] = select(0, (((*own).image[i] + iy) * s.w + ix) * s.xs + s.xo, tap.inside[i]);
+    tap.first[i] = select(0, 2 * ((((*own).image[i] + iy) * s.w + ix) * s.xs + s.xo), tap.inside[i]);
   }
   return tap;
 }
@@ -158,17 +166,19 @@ fn byPixel(which: i32, m0: i32, end: i32, block: i32, lane: i32) {
   }
   start(&sums, &bias, 0);
   if (HALVES == 2) { start(&sums2, &bias, 1); }
-  let cin4 = select(1, s.cin4, DEPTH == 4); // known of images: no loop
-  var at = which * s.setSize + block * s.kh * s.kw * cin4 * STEP + lane;
+  let turns = select(4 * s.cin4 / DEPTH, 1, DEPTH == 3); // known of images: no loop
+  var at = which * s.setSize + block * s.kh * s.kw * turns * STEP + lane;
   for (var dy = 0; dy < s.kh; dy++) {
     for (var dx = 0; dx < s.kw; dx++) {
       var tap = taps(&place, dy, dx);
-      for (var ci = 0; ci < cin4; ci++) {
+      for (var turn = 0; turn < turns; turn++) {
         var wv: Weights;
         for (var l = 0; l < LOADS; l++) { wv[l] = w[at + l * LANES]; }
         at += STEP;
         var xv: Pixels;
-        for (var i = 0; i < TM; i++) { xv[i] = select(vec4f(0), x[tap.first[i] + ci], tap.inside[i]); }
+        for (var i = 0; i < TM; i++) {
+          xv[i] = select(vec4f(0), channels(tap.first[i] + turn * ((DEPTH + 1) / 2)), tap.inside[i]);
+        }
         accumulate(&sums, &xv, &wv, 0);
         if (HALVES == 2) { accumulate(&sums2, &xv, &wv, 1); }
       }
@@ -179,7 +189,7 @@ fn byPixel(which: i32, m0: i32, end: i32, block: i32, lane: i32) {
 }
 
 // The first pixel becomes the last one.
-fn turn(tap: ptr<function, Taps>) {
+fn rotate(tap: ptr<function, Taps>) {
   let inside = (*tap).inside[0];
   let first = (*tap).first[0];
   for (var i = 0; i < TM - 1; i++) {
@@ -197,30 +207,29 @@ fn byChannel(which: i32, m0: i32, end: i32, block: i32, lane: i32) {
   var sums: Pixels;
   let bias = b[min(co, s.cout4 - 1)];
   for (var i = 0; i < TM; i++) { sums[i] = bias; }
-  var at = which * s.setSize + co / COLUMNS * s.kh * s.kw * s.cin4 * STEP + co % COLUMNS;
+  let cin2 = 2 * s.cin4;
+  var at = which * s.setSize + co / COLUMNS * s.kh * s.kw * cin2 * STEP + co % COLUMNS;
   var place = windows(m0, 1);
   for (var dy = 0; dy < s.kh; dy++) {
     for (var dx = 0; dx < s.kw; dx++) {
       var tap = taps(&place, dy, dx);
-      for (var ci = 0; ci < s.cin4; ci += LANES) {
+      for (var ci = 0; ci < cin2; ci += LANES) {
         // A loop that stays one, as in store: its load would be most of the code, TM times over.
-        var xv: Pixels;
-        let c = min(ci + lane, s.cin4 - 1);
+        var xv: array<vec2f, TM>;
+        let c = min(ci + lane, cin2 - 1);
         for (var k = 0; k < TM + min(s.m, 0); k++) {
-          let value = select(vec4f(0), x[tap.first[0] + c], tap.inside[0]);
-          turn(&tap);
+          let value = select(vec2f(0), x[tap.first[0] + c], tap.inside[0]);
+          rotate(&tap);
           for (var i = 0; i < TM - 1; i++) { xv[i] = xv[i + 1]; }
           xv[TM - 1] = value;
         }
-        for (var l = 0; l < min(LANES, s.cin4 - ci); l++) {
+        for (var l = 0; l < min(LANES, cin2 - ci); l++) {
           let w0 = w[at];
           let w1 = w[at + COLUMNS];
-          let w2 = w[at + 2 * COLUMNS];
-          let w3 = w[at + 3 * COLUMNS];
           at += STEP;
           for (var i = 0; i < TM; i++) {
             let v = subgroupShuffle(xv[i], u32(l));
-            sums[i] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3;
+            sums[i] += v.x * w0 + v.y * w1;
           }
         }
       }
