@@ -13,8 +13,10 @@ import {
 import { layOutNetwork } from '../src/engine/networkPlan.ts';
 import { inceptionResnetV1 } from '../src/engine/networks/inceptionResnetV1.ts';
 import { pnet } from '../src/engine/networks/mtcnn.ts';
+import { resnet50, SENET50_VGGFACE2 } from '../src/engine/networks/resnet50.ts';
 import { bands, CELL, pyramid, WARM_LEVELS } from '../src/engine/pyramid.ts';
 import { layOut } from '../src/gpu/arena.ts';
+import { padded } from '../src/gpu/tensor.ts';
 import { convDeep, convTile } from '../src/kernels/conv.ts';
 
 const box = (x1: number, y1: number, x2: number, y2: number, score: number) => ({
@@ -239,6 +241,19 @@ describe('arena', () => {
         }
       }),
     );
+  });
+
+  it('spreads pixels of 2 KB and its multiples, but not what is read densely', () => {
+    const senet = resnet50(SENET50_VGGFACE2, true);
+    const { shapes, strides, arena } = layOutNetwork(senet, [1, 224, 224, 3]);
+    const spread = [...strides].filter(([name, stride]) => stride !== padded(shapes.get(name)![3]));
+    expect(new Set(spread.map(([, stride]) => stride))).toEqual(new Set([528, 1040, 2064]));
+    for (const [name] of spread) expect(shapes.get(name)!.slice(1, 3), name).not.toEqual([1, 1]);
+    for (const name of senet.outputs) expect(strides.get(name)).toBe(padded(shapes.get(name)![3]));
+    for (const [name, offset] of arena.offsets) {
+      const [n, h, w] = shapes.get(name)!;
+      expect(offset + n * h * w * strides.get(name)! * 4).toBeLessThanOrEqual(arena.bytes);
+    }
   });
 
   it('makes the branches of every concatenation in place and reuses memory', () => {

@@ -300,6 +300,29 @@ describe('the others equal their scalar references', () => {
     expectClose((await run(scope, [made], [y]))[0], whole(y.shape, gateReference(x, g, r)).data);
   });
 
+  it('gates pixels that lie apart, and leaves alone what lies between them', async () => {
+    const wide = random(10, [2, 3, 3, 24]);
+    const narrow = random(12, [2, 1, 1, 8]);
+    const [x, r, y] = [wide, wide, wide].map((a) => tensor(scope, a));
+    const first = (t: typeof x) => ({ ...t, shape: [2, 3, 3, 8] }) as typeof x;
+    const gates = tensor(scope, narrow);
+    const args = { label: 'test', x: first(x), gate: gates, residual: first(r), y: first(y) };
+    const [actual] = await run(scope, [await gate(scope, args)], [y]);
+    const reference = gateReference(wide, narrow, wide);
+    const expected = wide.data.slice();
+    for (let at = 0; at < expected.length; at++)
+      if (at % 24 < 8)
+        expected[at] = reference(
+          Math.floor(at / 216),
+          Math.floor(at / 72) % 3,
+          Math.floor(at / 24) % 3,
+          at % 24,
+        );
+    expectClose(actual, expected);
+    const slice = { ...args, x: { ...args.x, channel: 8 } };
+    expect(() => gate(scope, slice)).toThrow('gate test: 2,3,3,8 is a slice');
+  });
+
   it.each([[[2, 1, 1, 8631]], [[5, 1, 1, 3]]] as const)('softmax and l2 %s', async (shape) => {
     const x = random(13, shape);
     for (const [kind, reference] of [

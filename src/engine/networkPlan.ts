@@ -24,6 +24,8 @@ export interface NetworkLayout {
   readonly network: Network;
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly places: ReadonlyMap<string, Place>;
+  /** Floats between the pixels of a tensor that owns its storage. */
+  readonly strides: ReadonlyMap<string, number>;
   readonly arena: Layout;
 }
 
@@ -58,17 +60,34 @@ export function layOutNetwork(network: Network, input: Shape): NetworkLayout {
     for (const x of reads(layer)) touch(x, at);
   });
   for (const name of network.outputs) touch(name, network.layers.length);
-  const lifetimes: Lifetime[] = [...lives].map(([name, life]) => ({
-    name,
-    bytes: byteLength(known.get(name)!),
-    ...life,
-  }));
+  const strides = new Map<string, number>();
+  const lifetimes: Lifetime[] = [...lives].map(([name, life]) => {
+    const [n, h, w, c] = known.get(name)!;
+    const stride = canBeSpread(network, name) ? spread(padded(c), h * w) : padded(c);
+    strides.set(name, stride);
+    return { name, bytes: n * h * w * stride * 4, ...life };
+  });
   for (const { name, shape, at } of scratch) {
     lifetimes.push({ name, bytes: byteLength(shape), first: at, last: at });
     known.set(name, shape);
     places.set(name, { owner: name, channel: 0 });
+    strides.set(name, padded(shape[3]));
   }
-  return { network, shapes: known, places, arena: layOut(lifetimes) };
+  return { network, shapes: known, places, strides, arena: layOut(lifetimes) };
+}
+
+/**
+ * The stride of pixels of so many channels. Where it is a multiple of 2 KB all pixels of a tile would
+ * fall into the same few sets of a CPU's first cache, so there it is a cache line more.
+ */
+function spread(channels: number, area: number): number {
+  return area > 1 && channels % 512 === 0 ? channels + 16 : channels;
+}
+
+/** Whether nobody needs the pixels of the tensor to be dense. */
+function canBeSpread(network: Network, name: string): boolean {
+  if (name === 'input' || network.outputs.includes(name)) return false;
+  return !network.layers.some((layer) => layer.op === 'dense' && layer.x === name);
 }
 
 /** What lies between the steps of a layer: its name, shape, and the layer's index. */
@@ -130,7 +149,7 @@ export async function planNetwork(
 ): Promise<NetworkPlan> {
   const tensor = (name: string): Tensor => {
     const { owner, channel } = layout.places.get(name)!;
-    const stride = padded(layout.shapes.get(owner)![3]);
+    const stride = layout.strides.get(owner)!;
     const offset = layout.arena.offsets.get(owner)!;
     return { buffer: arena, offset, shape: layout.shapes.get(name)!, stride, channel };
   };

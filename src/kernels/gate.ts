@@ -30,7 +30,9 @@ export function gate(scope: Scope, args: GateArgs): Promise<Step> {
   const { label, x, residual, y } = args;
   const [n, h, w, c] = x.shape;
   for (const t of [x, args.gate, residual, y])
-    if (t.stride !== padded(c)) throw new Error(`gate ${label}: ${t.shape} is a slice`);
+    if (t.channel !== 0) throw new Error(`gate ${label}: ${t.shape} is a slice`);
+  if (args.gate.stride !== padded(c)) throw new Error(`gate ${label}: its gate is not dense`);
+  const strides = [x, residual, y].map(({ stride }) => stride / 4);
   const c4 = padded(c) / 4;
   const blocks = Math.ceil((h * w) / PIXELS);
   const total = n * blocks * c4;
@@ -42,7 +44,7 @@ export function gate(scope: Scope, args: GateArgs): Promise<Step> {
       binding(args.gate),
       binding(residual),
       binding(y),
-      new Int32Array([h * w, c4, blocks, total]),
+      new Int32Array([h * w, c4, blocks, total, ...strides]),
     ],
     workgroups: gridOf(total, 64),
     cost: {

@@ -1,8 +1,8 @@
 // Tail of a squeeze-and-excitation block: y = relu(x · sigmoid(gate) + r).
-//   x, r, y  [N][P][C]     gate  [N][C]     all dense
+//   x, r, y  [N][P][C]  pixels xs, rs, ys vec4 apart     gate  [N][C]
 // One invocation makes one vec4 of channels of PIXELS pixels.
 
-struct Shape { p: i32, c4: i32, blocks: i32, total: i32 }
+struct Shape { p: i32, c4: i32, blocks: i32, total: i32, xs: i32, rs: i32, ys: i32 }
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> gate: array<vec4f>;
@@ -24,7 +24,6 @@ fn main(
   let first = n * s.p + block % s.blocks * PIXELS;
   let factor = 1 / (1 + exp(-gate[n * s.c4 + c]));
   for (var m = first; m < min(first + PIXELS, (n + 1) * s.p); m++) {
-    let at = m * s.c4 + c;
-    y[at] = max(x[at] * factor + r[at], vec4f(0));
+    y[m * s.ys + c] = max(x[m * s.xs + c] * factor + r[m * s.rs + c], vec4f(0));
   }
 }
