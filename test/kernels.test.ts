@@ -159,6 +159,32 @@ describe('conv equals its scalar reference', () => {
     expectClose(actual, whole(y.shape, expected).data);
   });
 
+  it('gives a pixel the same bytes in tiles of every size', async () => {
+    const [cin, cout] = [132, 40];
+    const weight = vector(scope, packWeights(randomArray(2, cin * cout), 1, cin, cout));
+    const bias = vector(scope, randomArray(3, cout));
+    const rows = random(1, [1, 1, 200, cin]);
+    const outputs = async (m: number) => {
+      const shape = [1, 1, m, cin] as const;
+      const x = tensor(scope, { shape, data: rows.data.subarray(0, m * cin) });
+      const y = blank(scope, [1, 1, m, cout]);
+      const fixed = { label: 'test', kernel: [1, 1], stride: [1, 1], pad: [0, 0] } as const;
+      const made = await conv(scope, { ...fixed, x, y, weight, bias, activation: 'relu' });
+      return {
+        constants: String(Object.values(made.constants)),
+        y: (await run(scope, [made], [y]))[0],
+      };
+    };
+    const most = await outputs(200);
+    const tiles = new Set([most.constants]);
+    for (const m of [1, 9, 16, 25, 49, 64]) {
+      const { constants, y } = await outputs(m);
+      tiles.add(constants);
+      expect(y, `${m} pixels`).toEqual(most.y.slice(0, m * cout));
+    }
+    expect(tiles.size).toBeGreaterThan(1);
+  });
+
   it('reads and writes channel slices and leaves the other channels alone', async () => {
     const wide = random(1, [1, 3, 3, 24]);
     const weight = randomArray(2, 8 * 8);
