@@ -107,7 +107,7 @@ const convCases: Record<string, ConvCase> = {
     pad: [1, 1, 1, 1],
     activation: 'prelu',
   },
-  'tiles of 2 pixels': {
+  'tiles of one pixel, deep': {
     x: [1, 3, 4, 128],
     cout: 40,
     kernel: [3, 3],
@@ -243,11 +243,11 @@ describe('tiles of a convolution', () => {
     { subgroup: [8, 8], m: 64, tile: { lanes: 8, width: 8, pixels: 8 } },
     { subgroup: [8, 8], m: 49, tile: { lanes: 8, width: 8, pixels: 7 } },
     { subgroup: [8, 8], m: 25, tile: { lanes: 8, width: 8, pixels: 4 } },
-    { subgroup: [8, 8], m: 16, tile: { lanes: 8, width: 8, pixels: 2 } },
+    { subgroup: [8, 8], m: 16, tile: { lanes: 8, width: 8, pixels: 1 } },
     { subgroup: [8, 8], m: 8, tile: { lanes: 8, width: 8, pixels: 1 } },
     { subgroup: [8, 8], m: 9, tile: { lanes: 8, width: 8, pixels: 9, byChannel: true } },
     { subgroup: [8, 8], m: 9, deep: false, tile: { lanes: 8, width: 8, pixels: 1 } },
-    { subgroup: [8, 8], m: 10, tile: { lanes: 8, width: 8, pixels: 2 } },
+    { subgroup: [8, 8], m: 10, tile: { lanes: 8, width: 8, pixels: 1 } },
     { subgroup: [4, 4], m: 5, tile: { lanes: 4, width: 4, pixels: 9, byChannel: true } },
     { subgroup: [4, 4], m: 3025, tile: { lanes: 4, width: 4, pixels: 7 } },
     { subgroup: [16, 16], m: 3025, tile: { lanes: 8, width: 16, pixels: 4 } },

@@ -32,13 +32,12 @@ async function plan(network: Network, input: Shape): Promise<string[]> {
 /**
  * Each is a good part of a second that lavapipe compiles on a cold start, so none should come by
  * accident. Of a convolution: output pixels of an invocation, vec4s of channels, input channels of a
- * turn; 1 4 3 only where subgroups are large, those of 2 and of 7 to 9 pixels only where they are small.
+ * turn; 1 4 3 only where subgroups are large, those of 7 to 9 pixels only where they are small.
  */
 const PIPELINES = [
   'conv 1 4 3',
   'conv 1 4 4',
   'conv 1 8 4',
-  'conv 2 8 2',
   'conv 4 4 2',
   'conv 4 4 3',
   'conv 4 8 2',
@@ -68,5 +67,5 @@ it('detection and all embedders share a handful of pipelines', async () => {
     for (const n of [1, 2, 4, 8]) await add(network, [n, ...network.input]);
   }
   expect(PIPELINES).toEqual(expect.arrayContaining([...names]));
-  expect(names.size).toBeGreaterThanOrEqual(PIPELINES.length - 4);
+  expect(names.size).toBeGreaterThanOrEqual(PIPELINES.length - 3);
 });

@@ -59,7 +59,6 @@ const COSTS = new Map([
   [7, 0.93],
   [8, 0.93],
   [4, 1],
-  [2, 1.54],
   [1, 1.77],
 ]);
 /** What a preferred tile may cost more: each is a pipeline. */
