@@ -115,6 +115,8 @@ const convCases: Record<string, ConvCase> = {
     activation: 'relu',
   },
   '9 pixels, few outputs': { x: [1, 3, 3, 130], cout: 5, kernel: [1, 1], activation: 'relu' },
+  'one channel': { x: [1, 5, 5, 1], cout: 6, kernel: [3, 3] },
+  'two channels': { x: [1, 5, 5, 2], cout: 20, kernel: [3, 3], activation: 'relu' },
   'three pixels': { x: [3, 1, 1, 576], cout: 128, kernel: [1, 1], activation: 'prelu' },
 };
 

@@ -69,6 +69,8 @@ const CASES: Record<string, Case> = {
   'valid, tiles cut off on both sides, prelu': { x: [2, 9, 7, 12], cout: 20, activation: 'prelu' },
   'smaller than a tile': { x: [1, 3, 4, 8], cout: 8 },
   'more rows than a workgroup has, none of them whole': { x: [3, 17, 14, 8], cout: 40, pad: 1 },
+  '9 tiles, deep': { x: [1, 12, 12, 128], cout: 40, pad: 1, activation: 'relu' },
+  '49 tiles, deep': { x: [1, 28, 28, 128], cout: 20, pad: 1 },
 };
 
 describe('winograd equals the scalar reference of the convolution', () => {

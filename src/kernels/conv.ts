@@ -103,7 +103,7 @@ export function convColumns(cin: number, cout: number): 4 | 8 {
 
 /** Input channels of one turn of the loop; those of an image are all there are. */
 function depth(cin: number, { pixels }: ConvTile): number {
-  if (cin < 4) return cin;
+  if (cin === 3) return 3;
   return pixels === 1 ? 4 : 2;
 }
 
@@ -120,7 +120,7 @@ export function packWeights(
 ): Float32Array {
   const columns = convColumns(cin, cout) * 4;
   const groups = Math.ceil(cout / columns);
-  const rows = taps * (cin < 4 ? cin : padded(cin));
+  const rows = taps * weightRows(cin);
   const slack = 8 * 4;
   const packed = new Float32Array(sets * setFloats(taps, cin, cout) + slack);
   for (let row = 0; row < sets * taps * cin; row++) {
@@ -139,10 +139,15 @@ export function packWeights(
   return packed;
 }
 
+/** Rows of weights a tap has: the padding of Cin too, but of images, which are read as they are. */
+function weightRows(cin: number): number {
+  return cin === 3 ? 3 : padded(cin);
+}
+
 /** Floats of one set of packed weights. */
 function setFloats(taps: number, cin: number, cout: number): number {
   const columns = convColumns(cin, cout) * 4;
-  return Math.ceil(cout / columns) * columns * taps * (cin < 4 ? cin : padded(cin));
+  return Math.ceil(cout / columns) * columns * taps * weightRows(cin);
 }
 
 /**
