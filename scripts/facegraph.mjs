@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gpuVariables } from './setup/environment.mjs';
+import { gpuVariables, serverVariables } from './setup/environment.mjs';
 import { foreground, root } from './setup/run.mjs';
 
-const variables = gpuVariables();
+const variables = process.argv[2] === 'serve' ? serverVariables() : gpuVariables();
 if (!existsSync(join(root, 'node_modules', 'tsx'))) {
   console.error('facegraph: not installed yet; run `npm start` (or `npm test`) first');
   process.exitCode = 1;

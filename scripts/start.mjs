@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { gpuVariables } from './setup/environment.mjs';
+import { serverVariables } from './setup/environment.mjs';
 import { prepare } from './setup/prepare.mjs';
 import { main } from './setup/progress.mjs';
 import { foreground, root } from './setup/run.mjs';
@@ -10,5 +10,5 @@ await main(async () => {
   const { demo } = await import('./setup/demo.mjs');
   const invitation = await demo(process.env.FACEGRAPH_DATA ?? '.data');
   const server = fileURLToPath(new URL('setup/serve.mjs', import.meta.url));
-  return foreground([server, ...invitation], gpuVariables());
+  return foreground([server, ...invitation], serverVariables());
 });

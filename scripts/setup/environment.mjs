@@ -33,6 +33,19 @@ export function gpuVariables() {
 }
 
 /**
+ * The variables of a process that serves for long: those for the GPU and, on Linux, one for glibc's
+ * malloc. Left alone it takes each large block that is freed (a decoded picture) as a reason to
+ * keep such blocks in its arenas, one a thread; those then never get smaller, and the more holes
+ * they have the more they grow. Its own first threshold, held fixed, gives large blocks back.
+ * @returns {Record<string, string>}
+ */
+export function serverVariables() {
+  const { MALLOC_MMAP_THRESHOLD_: chosen, GLIBC_TUNABLES: tunables } = process.env;
+  const leave = process.platform !== 'linux' || chosen || tunables?.includes('mmap_threshold');
+  return { ...gpuVariables(), ...(leave ? {} : { MALLOC_MMAP_THRESHOLD_: '131072' }) };
+}
+
+/**
  * Remembers the folder of SwiftShader for `gpuVariables`, or that it is not needed.
  * @param {string | undefined} folder
  */
