@@ -40,6 +40,7 @@ function seenBy(verb: string): string {
       env: {
         ...process.env,
         [THRESHOLD]: undefined,
+        GLIBC_TUNABLES: undefined,
         NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}`,
       },
     },

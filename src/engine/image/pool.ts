@@ -56,7 +56,7 @@ export interface PoolOptions {
 // Twice what the largest picture that we accept keeps alive; V8's own limit can be all of the machine.
 const HEAP_MB = 768;
 // Half of V8's own. jpeg-js makes thousands of little typed arrays a picture, each with a block of malloc that lives
-// until the next scavenge: a decoder's arena was 117 MB. A quarter halves it again, but decodes a fifth more slowly.
+// until the next scavenge: one thread's arena was 117 MB. A quarter saves as much again, but decodes a fifth more slowly.
 const YOUNG_MB = 24;
 
 /**
