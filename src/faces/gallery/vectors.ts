@@ -30,7 +30,9 @@ export interface DatabaseIndex {
 /**
  * Candidates that the index of pgvector keeps while it searches, as many as it can, and rows that may
  * be asked of it; for more, all are compared. Of the 20 nearest among 5,000 random vectors of 512 values,
- * which lie as badly as can be, it then finds 0.999 (0.993 with 512 candidates, 0.90 with 200).
+ * which lie as badly as can be, it then finds 0.999 (0.993 with 512 candidates, 0.90 with 200). Of the 10
+ * nearest among 100,000 it finds 0.53 where they are random; where each has four more of the same person,
+ * it finds all five, and 0.97 of the 10 with strangers.
  */
 const CANDIDATES = 1000;
 const MAX_K = 250;
