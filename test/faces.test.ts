@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeDecoder } from '../src/engine/image/decode.ts';
 import type { Image } from '../src/engine/image/image.ts';
 import { classify } from '../src/faces/classify.ts';
-import { cosineDistance, isMatch } from '../src/faces/distance.ts';
+import { cosineDistance, isMatch, nearestPair } from '../src/faces/distance.ts';
 import { identityOf, listKnown, loadKnown } from '../src/faces/folder/known.ts';
 import { expandFolders, photographs } from '../src/faces/folder/photographs.ts';
 import { identify } from '../src/faces/identify.ts';
@@ -57,6 +57,29 @@ describe('cosine distance', () => {
 
   it('matches at the threshold itself', () => {
     expect([isMatch(0.5, 0.5), isMatch(0.5001, 0.5)]).toEqual([true, false]);
+  });
+});
+
+describe('nearest pair', () => {
+  const at = (angle: number) => Float32Array.of(Math.cos(angle), Math.sin(angle));
+
+  it('is the first of the nearest, by its places', async () => {
+    const found = await nearestPair([at(0), at(1), at(2)], [at(3), at(2.1), at(1.8), at(2.1)]);
+    expect([found.a, found.b]).toEqual([2, 1]);
+    expect(found.distance).toBeCloseTo(1 - Math.cos(0.1), 6);
+  });
+
+  it('lets others get their turn while many are compared', async () => {
+    let turns = 0;
+    const count = () => {
+      turns++;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    const [as, bs] = [300, 100].map((n) => Array.from({ length: n }, (_, i) => at(i)));
+    await nearestPair(as, bs);
+    clearImmediate(next);
+    expect(turns).toBeGreaterThanOrEqual(3);
   });
 });
 

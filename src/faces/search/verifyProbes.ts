@@ -5,7 +5,7 @@ import { FacegraphError } from '../../errors.ts';
 import type { Gallery, Identity, Face as StoredFace } from '../../generated/prisma/client.ts';
 import type { Decision, FmrEstimate } from '../calibration/decide.ts';
 import { type Judge, judgeOf, type Rule } from '../calibration/rule.ts';
-import { cosineDistance } from '../distance.ts';
+import { cosineDistance, nearestPair } from '../distance.ts';
 import { findGallery, findIdentity } from '../gallery/store.ts';
 import { fromBytes } from '../gallery/vector.ts';
 import { embedProbe, type KeptFace, type Probe, probeOf, type Upload } from './probe.ts';
@@ -91,7 +91,9 @@ export async function verifyProbes(
     embedder.threshold,
   );
   const galleryId = galleries[0]?.id;
-  const pairs = left.people.flatMap((p) => right.people.map((q) => pair(p, q, judge, galleryId)));
+  const pairs: VerifiedPair[] = [];
+  for (const p of left.people)
+    for (const q of right.people) pairs.push(await pair(p, q, judge, galleryId));
   pairs.sort((p, q) => p.distance - q.distance);
   const verified = { model, rule: judge.rule, a: left.probe, b: right.probe, pairs };
   recordSearch(service, {
@@ -165,23 +167,24 @@ function facesOfOne({ people: [{ rows }] }: { people: readonly Somebody[] }): nu
   return rows.length;
 }
 
-function pair(p: Somebody, q: Somebody, judge: Judge, galleryId: string | undefined): VerifiedPair {
-  let nearest = { a: p.rows[0], b: q.rows[0], distance: Number.POSITIVE_INFINITY };
-  for (const a of p.rows)
-    for (const b of q.rows) {
-      const distance = cosineDistance(a.embedding, b.embedding);
-      if (distance < nearest.distance) nearest = { a, b, distance };
-    }
+async function pair(
+  p: Somebody,
+  q: Somebody,
+  judge: Judge,
+  galleryId: string | undefined,
+): Promise<VerifiedPair> {
+  const embeddings = [p, q].map(({ rows }) => rows.map(({ embedding }) => embedding));
+  const { a, b, distance } = await nearestPair(embeddings[0], embeddings[1]);
   const templates = [p, q].map(({ template, rows }) => template ?? rows[0].embedding);
   return {
     a: p.face,
     b: q.face,
-    aEnrolled: nearest.a.enrolled,
-    bEnrolled: nearest.b.enrolled,
-    distance: nearest.distance,
+    aEnrolled: p.rows[a].enrolled,
+    bEnrolled: q.rows[b].enrolled,
+    distance,
     templateDistance: p.template || q.template ? cosineDistance(templates[0], templates[1]) : null,
-    decision: judge.decide(nearest.distance),
-    fmr: judge.fmrOf(nearest.distance, galleryId),
+    decision: judge.decide(distance),
+    fmr: judge.fmrOf(distance, galleryId),
   };
 }
 
