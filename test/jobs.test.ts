@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { MAX_STREAMS } from '../src/api/operation/streams.ts';
 import { closeDecoder } from '../src/engine/image/decode.ts';
 import { FacegraphError } from '../src/errors.ts';
 import { enrolInBulk } from '../src/faces/jobs/bulk.ts';
@@ -280,6 +281,32 @@ for (const { name, skip } of databases)
       expect((await look(id)).finishedAt).toBeNull();
       release();
       await ended(id);
+    });
+
+    it('are followed by so many streams of a key at once', async () => {
+      await gallery('streams');
+      const release = engine.hold();
+      const { id } = await archive('streams', many(3));
+      const key = await api.key('gallery:read');
+      const open = Array.from({ length: MAX_STREAMS }, () => progress(api, id, key));
+      for (const events of open) expect((await events.next()).done).toBe(false);
+      await expect(progress(api, id, key).next()).rejects.toThrow('RateLimited');
+      const [first, second] = open;
+      await first.return(undefined);
+      // The server hears a little later that the client went away.
+      await vi.waitFor(async () => {
+        open[0] = progress(api, id, key);
+        expect((await open[0].next()).done).toBe(false);
+      });
+      await expect(progress(api, id, key).next()).rejects.toThrow('RateLimited');
+      expect((await progress(api, id, await api.key('gallery:read')).next()).done).toBe(false);
+      release();
+      for await (const event of second) expect(event.refused).toBe(0);
+      await ended(id);
+      // Each has ended with the job, and a stream that is refused a job leaves nothing open.
+      const bad = () => progress(api, globalId('Job:none'), key).next();
+      await vi.waitFor(() => expect(bad()).rejects.toThrow('JobNotFound'), 5000);
+      for (let i = 0; i <= MAX_STREAMS; i++) await expect(bad()).rejects.toThrow('JobNotFound');
     });
 
     it('find people by external id or name before they make others', async () => {

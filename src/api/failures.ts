@@ -161,7 +161,7 @@ export const EngineBusy = passing(
 );
 export const RateLimited = passing(
   'RateLimited',
-  'The key, or without one the address, has spent its share of this minute. A request that is refused as a whole gets HTTP 429 instead.',
+  'The key, or without one the address, has spent its share of this minute, or has 20 subscriptions open. A request that is refused as a whole gets HTTP 429 instead.',
 );
 
 /** Whatever may happen to an image on its way through decoder and engine. */

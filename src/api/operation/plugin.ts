@@ -25,6 +25,7 @@ import {
   serving,
 } from './request.ts';
 import { bookFailure, codeOf } from './rootOutcomes.ts';
+import { createStreams, MAX_STREAMS } from './streams.ts';
 
 /** What requests are watched with and held to. */
 export interface OperationOptions {
@@ -39,9 +40,10 @@ const GRAPHQL = '/graphql';
 const METRICS = '/metrics';
 
 /**
- * Gives each request an id, holds its key, or without one its address, to its rate, and tells of it: to the client by headers and
- * `extensions.timing`, to the log by one line, to Prometheus by counters. `/metrics` asks for no key,
- * because it tells of no gallery and no person, and a scraper should hold no key that does.
+ * Gives each request an id, holds its key, or without one its address, to its rate and its number of
+ * subscriptions, and tells of it: to the client by headers and `extensions.timing`, to the log by one
+ * line, to Prometheus by counters. `/metrics` asks for no key, because it tells of no gallery and no
+ * person, and a scraper should hold no key that does.
  */
 export function operations(options: OperationOptions): Plugin<object, object, Context> {
   const { limits, metrics, log, metricsEndpoint } = options;
@@ -51,17 +53,20 @@ export function operations(options: OperationOptions): Plugin<object, object, Co
     if (retryAfter > 0) metrics.rateLimited();
     return retryAfter;
   };
+  const streams = createStreams();
 
-  const begin = (args: ExecutionArgs, refuse: (result: ExecutionResult) => void) => {
+  /** @returns whether it was let in. */
+  const begin = (args: ExecutionArgs, refuse: (result: ExecutionResult) => void): boolean => {
     const request = currentRequest()!;
     const operation = operationOf(args);
-    if (!operation) return;
+    if (!operation) return true;
     const fields = [...new Set(rootFields(operation.selectionSet, args.document))];
     request.operation = { name: operation.name?.value, kind: operation.operation, fields };
     const { key, req } = args.contextValue as Context & { readonly req?: IncomingMessage };
     identifyClient(request, key, req);
     const retryAfter = request.spend(costOf(operation, args));
     if (retryAfter > 0) refuse({ errors: [tooMany(retryAfter)] });
+    return retryAfter === 0;
   };
 
   return {
@@ -74,8 +79,24 @@ export function operations(options: OperationOptions): Plugin<object, object, Co
       const headers = { 'content-type': metrics.contentType };
       endResponse(new fetchAPI.Response(await metrics.text(), { headers }));
     },
-    onExecute: ({ args, setResultAndStopExecution }) => begin(args, setResultAndStopExecution),
-    onSubscribe: ({ args, setResultAndStopExecution }) => begin(args, setResultAndStopExecution),
+    onExecute({ args, setResultAndStopExecution }) {
+      begin(args, setResultAndStopExecution);
+    },
+    onSubscribe({ args, setResultAndStopExecution: refuse }) {
+      const { client } = begin(args, refuse) ? currentRequest()! : {};
+      if (client === undefined) return;
+      const end = streams.open(client);
+      if (!end) {
+        metrics.rateLimited();
+        return refuse({ errors: [tooManyStreams()] });
+      }
+      return {
+        onSubscribeResult({ result }: { readonly result: object }) {
+          if (Symbol.asyncIterator in result) return { onEnd: end };
+          end();
+        },
+      };
+    },
     onExecutionResult({ result, setResult }) {
       if (!result || Symbol.asyncIterator in result) return;
       const request = currentRequest()!;
@@ -142,6 +163,11 @@ function tooMany(retryAfter: number): GraphQLError {
   const { message, code } = rateLimited(retryAfter);
   const http = { status: 429, headers: { 'retry-after': String(retryAfter) } };
   return new GraphQLError(message, { extensions: { code, retryAfter, http } });
+}
+
+function tooManyStreams(): GraphQLError {
+  const message = `you have ${MAX_STREAMS} subscriptions open: end one first`;
+  return new GraphQLError(message, { extensions: { code: 'RateLimited', http: { status: 429 } } });
 }
 
 function timing({ started, stages }: RequestRecord) {
