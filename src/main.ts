@@ -184,7 +184,9 @@ async function openBoth(
 async function openGpuEngine(config: Config, metrics: Metrics): Promise<WarmingEngine> {
   const entries = config.FACEGRAPH_MAX_QUEUE;
   const limits = { ...DEFAULT_QUEUE, entries };
-  setUpDecoder({ limits, observe: metrics.decodeQueue });
+  const { maxImageBytes: maxBytes, maxImagePixels: maxPixels } = limitsOf(config);
+  const images = { maxBytes, maxPixels };
+  setUpDecoder({ images, limits, observe: metrics.decodeQueue });
   const { gpuQueue: observe, batched } = metrics;
   const opened = await openEngine({ limits, observe, batched });
   const { description, software } = opened.adapter;

@@ -3,6 +3,9 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { create } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_QUEUE } from '../src/engine/fairQueue.ts';
+import { decodeImage, setUpDecoder } from '../src/engine/image/decode.ts';
+import { readFileBytes } from '../src/faces/folder/photographs.ts';
 import { type ArchiveLimits, archiveFiles } from '../src/faces/jobs/archive.ts';
 import { type BulkSource, bulkPhotographs, readImport } from '../src/faces/jobs/photographs.ts';
 import { temporaryDirectory } from './api/harness.ts';
@@ -64,6 +67,25 @@ describe('archives', () => {
     const list = Object.entries(two).map(([path, data]) => ({ path, data }));
     expect(await read(zip(list))).toEqual(expected);
     expect(await read(await tar(two, true))).toEqual(expected);
+  });
+
+  it('hold each file to the size that the server is set to', async () => {
+    const images = { maxBytes: 1_000, maxPixels: 1e6 };
+    setUpDecoder({ images, limits: DEFAULT_QUEUE });
+    try {
+      const files = { 'Ada/large.jpg': bytes(1_001), 'Ada/small.jpg': bytes(1_000) };
+      const list = Object.entries(files).map(([path, data]) => ({ path, data }));
+      const expected = ['ImageTooLarge', files['Ada/small.jpg']];
+      expect((await read(zip(list))).map(({ content }) => content)).toEqual(expected);
+      const large = join(directory.path, 'tar', 'Ada', 'large.jpg');
+      await tar(files);
+      await expect(readFileBytes(large)).rejects.toMatchObject({ code: 'ImageTooLarge' });
+      await expect(decodeImage(files['Ada/large.jpg'])).rejects.toMatchObject({
+        code: 'ImageTooLarge',
+      });
+    } finally {
+      setUpDecoder({ limits: DEFAULT_QUEUE });
+    }
   });
 
   it('refuse an encrypted file of a zip by itself', async () => {

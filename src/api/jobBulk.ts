@@ -24,7 +24,7 @@ const BulkUpload = builder.inputType('BulkUpload', {
 
 const BulkSource = builder.inputType('BulkSource', {
   description:
-    'Where the photographs come from, by one of the three; JPEG or PNG, 10 MB each, 50,000 a job.',
+    'Where the photographs come from, by one of the three; JPEG or PNG, 10 MB each unless the server is set otherwise, 50,000 a job.',
   isOneOf: true,
   fields: (t) => ({
     uploads: t.field({ type: [BulkUpload], description: 'Photographs sent one by one.' }),

@@ -12,25 +12,34 @@ export interface ImageLimits {
 }
 
 /** 10 MB and 40 megapixels. */
-export const DEFAULT_LIMITS: ImageLimits = { maxBytes: 10_000_000, maxPixels: 40_000_000 };
+const DEFAULT_LIMITS: ImageLimits = { maxBytes: 10_000_000, maxPixels: 40_000_000 };
 
 const THREADS = 2;
 // JPEG's own limit; a PNG beyond it is no photograph, and overflows the arithmetic of pngjs.
 const MAX_SIDE = 65_535;
 
-/** How pictures wait to be decoded. */
+/** What pictures may be, and how they wait to be decoded. */
 export interface DecoderOptions {
+  /** Of a picture whose caller says nothing else. */
+  readonly images?: ImageLimits;
   /** Files waiting; `bytes` is their size together. */
   readonly limits: QueueLimits;
   readonly observe?: QueueObserver;
 }
 
-let options: DecoderOptions = { limits: DEFAULT_QUEUE };
+let images = DEFAULT_LIMITS;
+let queue: Omit<DecoderOptions, 'images'> = { limits: DEFAULT_QUEUE };
 let pool: Pool<DecodeRequest, DecodeAnswer> | undefined;
 
-/** Says how pictures wait to be decoded; call it before the first is. */
-export function setUpDecoder(given: DecoderOptions): void {
-  options = given;
+/** Says what pictures may be and how they wait; call it before the first is decoded. */
+export function setUpDecoder({ images: given = DEFAULT_LIMITS, ...waiting }: DecoderOptions): void {
+  images = given;
+  queue = waiting;
+}
+
+/** What a picture may be whose caller says nothing else, for those who read files. */
+export function imageLimits(): ImageLimits {
+  return images;
 }
 
 /**
@@ -62,7 +71,7 @@ export function checkImage(bytes: Uint8Array, limits: ImageLimits): Header {
  */
 export async function decodeImage(
   bytes: Uint8Array,
-  limits: ImageLimits = DEFAULT_LIMITS,
+  limits: ImageLimits = images,
   gone?: AbortSignal,
 ): Promise<Image> {
   const header = checkImage(bytes, limits);
@@ -71,7 +80,7 @@ export async function decodeImage(
   pool ??= createPool(new URL('./worker.mjs', import.meta.url), {
     threads: THREADS,
     budget: DEFAULT_LIMITS.maxPixels,
-    ...options,
+    ...queue,
   });
   // Not slice(), which on a Buffer is a view.
   const copy = new Uint8Array(bytes);

@@ -1,6 +1,6 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DEFAULT_LIMITS, decodeImage } from '../../engine/image/decode.ts';
+import { decodeImage, imageLimits } from '../../engine/image/decode.ts';
 import type { Image } from '../../engine/image/image.ts';
 import { FacegraphError } from '../../errors.ts';
 
@@ -68,7 +68,7 @@ export async function readFileBytes(path: string): Promise<Uint8Array> {
     const info = await stat(path);
     if (info.isDirectory())
       throw new FacegraphError('InvalidInput', 'a folder without readable images');
-    const { maxBytes } = DEFAULT_LIMITS;
+    const { maxBytes } = imageLimits();
     if (info.size > maxBytes)
       throw new FacegraphError('ImageTooLarge', `more than ${maxBytes / 1e6} MB`);
     return await readFile(path);

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Parser, type ReadEntry } from 'tar';
 import { fromBufferPromise } from 'yauzl';
-import { DEFAULT_LIMITS } from '../../engine/image/decode.ts';
+import { imageLimits } from '../../engine/image/decode.ts';
 import { FacegraphError } from '../../errors.ts';
 
 /** A plain file of an archive. */
@@ -170,7 +170,7 @@ function isTar(bytes: Uint8Array): boolean {
 }
 
 function tooLarge(size: number): FacegraphError | undefined {
-  const { maxBytes } = DEFAULT_LIMITS;
+  const { maxBytes } = imageLimits();
   if (size <= maxBytes) return undefined;
   return new FacegraphError('ImageTooLarge', `the image has more than ${maxBytes / 1e6} MB`);
 }
