@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { profilePage } from '../src/cli/profilePage.ts';
 import { comparisonText, profileText } from '../src/cli/profileText.ts';
-import { compareProfiles, parseProfile } from '../src/engine/profile/compare.ts';
+import {
+  type ComparableProfile,
+  compareProfiles,
+  parseProfile,
+} from '../src/engine/profile/compare.ts';
 import { type Frame, frames } from '../src/engine/profile/frames.ts';
 import type { Profile } from '../src/engine/profile/profile.ts';
 import { trace } from '../src/engine/profile/trace.ts';
@@ -18,21 +22,20 @@ function withStep(name: string, change: Partial<Profile['steps'][number]>): Prof
 const A = exampleProfile();
 const parity = A.steps[0].parity;
 
+const compareTwo = (a: ComparableProfile, b: ComparableProfile) => compareProfiles([a], [b]);
+
 describe('comparison of profiles', () => {
   it('of one with itself finds nothing', () => {
     const none = { slower: [], faster: [], lessExact: [], onlyA: [], onlyB: [], notes: [] };
-    expect(compareProfiles(A, A)).toEqual(none);
+    expect(compareTwo(A, A)).toEqual(none);
     expect(comparisonText(none)).toBe('nothing is slower beyond the noise or less exact');
   });
 
   it('names the step that became slower, and it alone', () => {
-    const { slower, faster, lessExact } = compareProfiles(
-      A,
-      withStep('block/a', { time: times(3) }),
-    );
+    const { slower, faster, lessExact } = compareTwo(A, withStep('block/a', { time: times(3) }));
     expect(slower).toMatchObject([{ what: 'net: block/a', kernel: 'conv', from: 2, to: 3 }]);
     expect([faster, lessExact]).toEqual([[], []]);
-    const back = compareProfiles(withStep('block/a', { time: times(3) }), A);
+    const back = compareTwo(withStep('block/a', { time: times(3) }), A);
     expect(back.faster).toMatchObject([{ what: 'net: block/a', from: 3, to: 2 }]);
     expect(back.slower).toEqual([]);
   });
@@ -43,24 +46,61 @@ describe('comparison of profiles', () => {
       time: { median, quartiles: [median - 0.5, median + 0.5] as const, n: 9 },
     });
     const slowerBy = (ms: number) =>
-      compareProfiles(withStep('stem', scattered(4)), withStep('stem', scattered(4 + ms))).slower;
+      compareTwo(withStep('stem', scattered(4)), withStep('stem', scattered(4 + ms))).slower;
     expect(slowerBy(1.7)).toEqual([]);
     expect(slowerBy(1.8)).toHaveLength(1);
     expect(slowerBy(1.8)[0].noise).toBeCloseTo(1.752, 3);
     const exact = (median: number) => ({
       time: { median, quartiles: [median, median] as const, n: 9 },
     });
+    expect(compareTwo(withStep('stem', exact(4)), withStep('stem', exact(4.19))).slower).toEqual(
+      [],
+    );
     expect(
-      compareProfiles(withStep('stem', exact(4)), withStep('stem', exact(4.19))).slower,
-    ).toEqual([]);
-    expect(
-      compareProfiles(withStep('stem', exact(4)), withStep('stem', exact(4.21))).slower,
+      compareTwo(withStep('stem', exact(4)), withStep('stem', exact(4.21))).slower,
     ).toHaveLength(1);
+  });
+
+  it('takes for noise how far apart processes are, where there are several', () => {
+    const exact = (median: number) =>
+      withStep('stem', { time: { median, quartiles: [median, median], n: 9 } });
+    const lone = compareTwo(exact(4), exact(5));
+    expect(lone.slower).toHaveLength(1);
+    expect(lone.notes).toEqual([expect.stringContaining('compare several')]);
+    // σ = 1; of a median of 3, ·1.2533 / √3 = 0.724 each; four of both together are 4.093.
+    const compareMany = (by: number) =>
+      compareProfiles(
+        [3, 5, 4].map(exact),
+        [4, 3, 5].map((ms) => exact(ms + by)),
+      );
+    expect(compareMany(4.05).slower).toEqual([]);
+    const { slower, notes } = compareMany(4.15);
+    expect(slower).toMatchObject([{ what: 'net: stem', from: 4, to: 8.15 }]);
+    expect(slower[0].noise).toBeCloseTo(4.093, 3);
+    expect(notes).toEqual([]);
+  });
+
+  it('takes of several the least exact', () => {
+    const off = (rms: number | null) => withStep('stem', { parity: { ...parity, rms } });
+    const lessExact = (b: Profile[]) =>
+      compareProfiles(
+        b.map(() => A),
+        b,
+      ).lessExact;
+    expect(lessExact([A, A])).toEqual([]);
+    expect(lessExact([A, off(5e-7), A])).toMatchObject([{ what: 'net: stem', to: 5e-7 }]);
+    expect(lessExact([off(null), off(5e-7)])).toMatchObject([{ to: Number.POSITIVE_INFINITY }]);
+  });
+
+  it('refuses to take profiles of several programs for one', () => {
+    const other = { ...A, steps: A.steps.slice(1) };
+    expect(() => compareProfiles([A, other], [A, A])).toThrow('different programs');
+    expect(() => compareProfiles([A, A], [A, { ...A, batch: 2 }])).toThrow('batch sizes: 1 and 2');
   });
 
   it('names what became less exact, not what rounding moves', () => {
     const lessExact = (change: object) =>
-      compareProfiles(A, withStep('stem', { parity: { ...parity, ...change } })).lessExact;
+      compareTwo(A, withStep('stem', { parity: { ...parity, ...change } })).lessExact;
     expect(lessExact({ rms: 3e-7 })).toEqual([]);
     expect(lessExact({ rms: 5e-7 })).toMatchObject([{ what: 'net: stem', from: 2e-7, to: 5e-7 }]);
     expect(lessExact({ outside: 1 })).toHaveLength(1);
@@ -69,7 +109,7 @@ describe('comparison of profiles', () => {
 
   it('compares whole networks too', () => {
     const sections = [{ name: 'net', whole: times(12), parity: null }];
-    expect(compareProfiles(A, { ...A, sections }).slower).toMatchObject([
+    expect(compareTwo(A, { ...A, sections }).slower).toMatchObject([
       { what: 'net as a whole', from: 8, to: 12 },
     ]);
   });
@@ -77,7 +117,7 @@ describe('comparison of profiles', () => {
   it('says which steps only one has, and that the machine was another', () => {
     const steps = [...A.steps.slice(0, 2), exampleStep('block/c', 6, 1)];
     const ceilings = { ...A.ceilings, flopPerSecond: 5e12 };
-    const { onlyA, onlyB, notes } = compareProfiles(A, { ...A, steps, ceilings });
+    const { onlyA, onlyB, notes } = compareTwo(A, { ...A, steps, ceilings });
     expect([onlyA, onlyB]).toEqual([['net: block/b'], ['net: block/c']]);
     expect(notes).toEqual([expect.stringMatching(/ceiling of arithmetic is 0\.50 of A's/)]);
   });
@@ -87,7 +127,7 @@ describe('comparison of profiles', () => {
     [{ batch: 2 }, 'different batch sizes: 1 and 2'],
     [{ clock: 'wall' as const }, 'different clocks'],
   ])('refuses %o', (change, reason) => {
-    expect(() => compareProfiles(A, { ...A, ...change })).toThrow(reason);
+    expect(() => compareTwo(A, { ...A, ...change })).toThrow(reason);
   });
 
   it.each(['{', '{}', '{"format":2}', '[]'])('reads no profile out of %s', (text) => {
@@ -96,7 +136,7 @@ describe('comparison of profiles', () => {
 
   it('reads what --json writes', () => {
     const read = parseProfile(JSON.stringify(A), 'a.json');
-    expect(compareProfiles(read, A).slower).toEqual([]);
+    expect(compareTwo(read, A).slower).toEqual([]);
     expect(read.steps).toHaveLength(3);
   });
 });

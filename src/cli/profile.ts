@@ -53,7 +53,10 @@ export function registerProfile(program: Command): void {
     .option('--formula', 'made-up weights where a VGGFace2 model’s own are not here')
     .option('--trace <file>', 'write the middle run for Perfetto or chrome://tracing')
     .option('--html <file>', 'write a page with flame chart and roofline plot')
-    .option('--compare <profiles...>', 'two files of --json: what the second does worse')
+    .option(
+      '--compare <profiles...>',
+      'files of --json, half before, half after: what became worse',
+    )
     .option('--json', 'print one JSON document on stdout')
     .action((options: Options) => (options.compare ? compare(options) : profile(options)));
 }
@@ -94,12 +97,16 @@ function reportParity({ steps, sections }: Profile): void {
 }
 
 async function compare({ compare: paths = [], json }: Options): Promise<void> {
-  if (paths.length !== 2)
-    throw new FacegraphError('InvalidInput', '--compare takes two files: before and after');
-  const [a, b] = await Promise.all(
+  if (paths.length < 2 || paths.length % 2 === 1)
+    throw new FacegraphError(
+      'InvalidInput',
+      '--compare takes two files, before and after, or as many of each: first those before',
+    );
+  const profiles = await Promise.all(
     paths.map(async (path) => parseProfile(await readText(path), path)),
   );
-  const comparison = compareProfiles(a, b);
+  const half = paths.length / 2;
+  const comparison = compareProfiles(profiles.slice(0, half), profiles.slice(half));
   print(json ? JSON.stringify(comparison) : comparisonText(comparison));
   if (comparison.slower.length + comparison.lessExact.length > 0) process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FacegraphError } from '../../errors.ts';
 import { allowance } from '../../kernels/tolerance.ts';
-import type { Spread } from '../spread.ts';
+import { type Spread, spread } from '../spread.ts';
 import type { Parity } from './parity.ts';
 
 /** What became of a step, or of a section as a whole. */
@@ -91,25 +91,33 @@ export function parseProfile(text: string, path: string): ComparableProfile {
 }
 
 /**
- * What became slower, faster or less exact from A to B, beyond what scatter explains.
+ * What became slower, faster or less exact from A to B, beyond what scatter explains: of one profile
+ * that of its runs; of several, each of a process of its own, that of their medians. It is wider, since a
+ * process keeps the memory and much of the weather that it got.
+ * @param a one profile or more of one program, as `b`.
  * @throws FacegraphError `InvalidInput` when they are of different things.
  */
-export function compareProfiles(a: ComparableProfile, b: ComparableProfile): Comparison {
+export function compareProfiles(
+  a: readonly ComparableProfile[],
+  b: readonly ComparableProfile[],
+): Comparison {
+  const [first, ...others] = [...a, ...b];
   for (const [what, of] of Object.entries(SAME))
-    if (of(a) !== of(b))
-      throw new FacegraphError(
-        'InvalidInput',
-        `the profiles are of different ${what}: ${of(a)} and ${of(b)}`,
-      );
-  const [inA, inB] = [measured(a), measured(b)];
+    for (const other of others)
+      if (of(first) !== of(other))
+        throw new FacegraphError(
+          'InvalidInput',
+          `the profiles are of different ${what}: ${of(first)} and ${of(other)}`,
+        );
+  const [inA, inB] = [pooled(a), pooled(b)];
   const slower: Change[] = [];
   const faster: Change[] = [];
   const lessExact: Change[] = [];
   for (const [what, then] of inA) {
     const now = inB.get(what);
     if (!now) continue;
-    const noise = noiseOf(then.time, now.time);
-    const change = { what, kernel: now.kernel, from: then.time.median, to: now.time.median, noise };
+    const noise = Math.max(ERRORS * Math.hypot(then.error, now.error), LEAST * then.median);
+    const change = { what, kernel: now.kernel, from: then.median, to: now.median, noise };
     if (change.to - change.from > noise) slower.push(change);
     if (change.from - change.to > noise) faster.push(change);
     const worse = then.parity && now.parity && lostExactness(then.parity, now.parity);
@@ -122,7 +130,7 @@ export function compareProfiles(a: ComparableProfile, b: ComparableProfile): Com
     lessExact,
     onlyA: [...inA.keys()].filter((what) => !inB.has(what)),
     onlyB: [...inB.keys()].filter((what) => !inA.has(what)),
-    notes: notesOf(a, b),
+    notes: [...notesOf(a, b), ...(slower.length > 0 ? loneNote(a, b) : [])],
   };
 }
 
@@ -139,6 +147,65 @@ interface Measured {
   readonly parity: Parity | null;
 }
 
+/** The same of all profiles of one program. */
+interface Pooled {
+  readonly kernel?: string;
+  readonly median: number;
+  /** Standard error of the median. */
+  readonly error: number;
+  /** Where they differ the one that is furthest off. */
+  readonly parity: Parity | null;
+}
+
+function pooled(profiles: readonly ComparableProfile[]): Map<string, Pooled> {
+  const [first, ...others] = profiles.map(measured);
+  for (const other of others)
+    if ([...other.keys()].join() !== [...first.keys()].join())
+      throw new FacegraphError(
+        'InvalidInput',
+        'the profiles of one side are of different programs: their steps differ',
+      );
+  const entries = [...first].map(([what, { kernel, parity, time }]) => {
+    const rest = others.map((other) => other.get(what)!);
+    const medians = [time, ...rest.map((each) => each.time)].map(({ median }) => median);
+    const pool: Pooled = {
+      kernel,
+      median: spread(medians).median,
+      error:
+        MEDIAN_ERROR *
+        (rest.length > 0 ? deviation(medians) / Math.sqrt(medians.length) : errorOf(time)),
+      parity: rest.reduce((worst, each) => lessExactOf(worst, each.parity), parity),
+    };
+    return [what, pool] as const;
+  });
+  return new Map(entries);
+}
+
+/** Standard error of the median of normal values, in that of their mean. */
+const MEDIAN_ERROR = 1.2533;
+
+// The standard error of the mean, were they normal.
+function errorOf({ quartiles: [lower, upper], n }: Spread): number {
+  return (upper - lower) / 1.349 / Math.sqrt(n);
+}
+
+function deviation(values: readonly number[]): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const square = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return Math.sqrt(square / (values.length - 1));
+}
+
+function lessExactOf(a: Parity | null, b: Parity | null): Parity | null {
+  if (!a || !b) return a ?? b;
+  if (a.outside !== b.outside) return a.outside > b.outside ? a : b;
+  return errorSize(a) >= errorSize(b) ? a : b;
+}
+
+// Not a number counts as infinitely far off.
+function errorSize({ rms }: Parity): number {
+  return rms ?? Number.POSITIVE_INFINITY;
+}
+
 function measured({ steps, sections }: ComparableProfile): Map<string, Measured> {
   const all = new Map<string, Measured>();
   for (const { name, whole, parity } of sections)
@@ -148,33 +215,31 @@ function measured({ steps, sections }: ComparableProfile): Map<string, Measured>
   return all;
 }
 
-// The standard error of a median of normal values, of each, together.
-function noiseOf(a: Spread, b: Spread): number {
-  const error = ({ quartiles: [lower, upper], n }: Spread) =>
-    (1.2533 * ((upper - lower) / 1.349)) / Math.sqrt(n);
-  return Math.max(ERRORS * Math.hypot(error(a), error(b)), LEAST * a.median);
-}
-
 // Rounding differs from driver to driver; twice the error, and more than rounding makes, does not.
 function lostExactness(a: Parity, b: Parity): Omit<Change, 'what'> | null {
-  const [from, to] = [a, b].map(({ rms }) => rms ?? Number.POSITIVE_INFINITY);
+  const [from, to] = [a, b].map(errorSize);
   const noise = Math.max(from, allowance(b.scale) / 100);
   return b.outside > a.outside || to > 2 * noise ? { from, to, noise } : null;
 }
 
-function notesOf(a: ComparableProfile, b: ComparableProfile): string[] {
+function notesOf(a: readonly ComparableProfile[], b: readonly ComparableProfile[]): string[] {
   const notes: string[] = [];
-  const [adapterA, adapterB] = [a, b].map(({ adapter }) => adapter.description);
-  if (adapterA !== adapterB) notes.push(`the adapters differ: ${adapterA} and ${adapterB}`);
+  const adapters = new Set([...a, ...b].map(({ adapter }) => adapter.description));
+  if (adapters.size > 1) notes.push(`the adapters differ: ${[...adapters].join(' and ')}`);
   for (const [what, of] of [
     ['memory', (p: ComparableProfile) => p.ceilings.bytesPerSecond],
     ['arithmetic', (p: ComparableProfile) => p.ceilings.flopPerSecond],
   ] as const) {
-    const ratio = of(b) / of(a);
+    const ratio = spread(b.map(of)).median / spread(a.map(of)).median;
     if (Math.abs(ratio - 1) > DRIFT)
       notes.push(
         `B's ceiling of ${what} is ${ratio.toFixed(2)} of A's: other work, or another clock`,
       );
   }
   return notes;
+}
+
+function loneNote(...sides: readonly (readonly ComparableProfile[])[]): string[] {
+  if (sides.every(({ length }) => length > 1)) return [];
+  return ['one run of a program tells nothing of how far apart its runs are: compare several'];
 }
