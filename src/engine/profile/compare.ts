@@ -92,8 +92,8 @@ export function parseProfile(text: string, path: string): ComparableProfile {
 
 /**
  * What became slower, faster or less exact from A to B, beyond what scatter explains: of one profile
- * that of its runs; of several, each of a process of its own, that of their medians. It is wider, since a
- * process keeps the memory and much of the weather that it got.
+ * that of its runs; of several, each of a process of its own, that of their medians. The latter is wider,
+ * since all runs of a process have the pages of memory it was given.
  * @param a one profile or more of one program, as `b`.
  * @throws FacegraphError `InvalidInput` when they are of different things.
  */
