@@ -8,6 +8,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { PrismaClient } from '../../generated/prisma/client.ts';
+import { readingBytes, serializers } from './bytes.ts';
 import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate, type Session } from './migrate.ts';
@@ -81,7 +82,7 @@ async function openEmbedded(directory: string): Promise<Database> {
   try {
     if (existsSync(unfinished)) await rm(data, { recursive: true, force: true });
     if (!existsSync(data)) await writeFile(unfinished, '');
-    embedded = await PGlite.create(data, { extensions: { vector } });
+    embedded = await PGlite.create(data, { extensions: { vector }, serializers });
     const session = embedded;
     const { migrated, noVectors } = await prepare({
       exec: (script) => session.exec(script),
@@ -89,7 +90,7 @@ async function openEmbedded(directory: string): Promise<Database> {
     });
     await rm(unfinished, { force: true });
     const client = new PrismaClient({
-      adapter: new PrismaPGlite(embedded),
+      adapter: new PrismaPGlite(readingBytes(embedded)),
       transactionOptions: TRANSACTION,
     });
     return {
