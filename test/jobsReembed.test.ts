@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeDecoder } from '../src/engine/image/decode.ts';
+import { DEFAULT_QUEUE } from '../src/engine/fairQueue.ts';
+import { closeDecoder, setUpDecoder } from '../src/engine/image/decode.ts';
 import { expire } from '../src/faces/jobs/expire.ts';
 import { type FakeEngine, fakeEngine, PEOPLE, picture } from './api/fakeEngine.ts';
 import { type Api, openApi, temporaryDirectory } from './api/harness.ts';
@@ -167,6 +168,20 @@ for (const { name, skip } of databases)
       });
       expect(people.map(({ template }) => template?.length)).toEqual([16, 16, 16]);
       expect(await reembed('moving')).toMatchObject({ __typename: 'InvalidInput' });
+    });
+
+    it('are embedded though the server takes none of their size any more', async () => {
+      await gallery('large');
+      await enrol('large', 'Red', picture(red));
+      const images = { maxBytes: picture(red).length - 1, maxPixels: 1 };
+      setUpDecoder({ images, limits: DEFAULT_QUEUE });
+      try {
+        const { id } = await reembed('large');
+        expect(await ended(id)).toMatchObject({ state: 'DONE', done: 1, refused: 0 });
+      } finally {
+        setUpDecoder({ limits: DEFAULT_QUEUE });
+      }
+      expect(await identify('large', picture(red))).toEqual([NEW, 'Red']);
     });
 
     it('are asked for before the work begins, or the faces without are dropped', async () => {

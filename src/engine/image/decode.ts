@@ -14,6 +14,9 @@ export interface ImageLimits {
 /** 10 MB and 40 megapixels. */
 const DEFAULT_LIMITS: ImageLimits = { maxBytes: 10_000_000, maxPixels: 40_000_000 };
 
+/** Of a picture that was let in before, whatever held then: only what the decoder has memory for. */
+export const STORED_LIMITS: ImageLimits = { ...DEFAULT_LIMITS, maxBytes: Number.POSITIVE_INFINITY };
+
 const THREADS = 2;
 // JPEG's own limit; a PNG beyond it is no photograph, and overflows the arithmetic of pngjs.
 const MAX_SIDE = 65_535;

@@ -8,7 +8,7 @@ const parsers = { [types.BYTEA]: fromHex };
  * The session for Prisma's adapter, which asks for a parser of its own with each query that reads bytes
  * one digit at a time.
  */
-export function readingBytes(session: PGlite): PGlite {
+export function withByteParser(session: PGlite): PGlite {
   return new Proxy(session, {
     get(target, name) {
       if (name === 'query') return readingQuery(target);

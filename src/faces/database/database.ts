@@ -8,7 +8,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import { PrismaClient } from '../../generated/prisma/client.ts';
-import { readingBytes, serializers } from './bytes.ts';
+import { serializers, withByteParser } from './bytes.ts';
 import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
 import { migrate, type Session } from './migrate.ts';
@@ -90,7 +90,7 @@ async function openEmbedded(directory: string): Promise<Database> {
     });
     await rm(unfinished, { force: true });
     const client = new PrismaClient({
-      adapter: new PrismaPGlite(readingBytes(embedded)),
+      adapter: new PrismaPGlite(withByteParser(embedded)),
       transactionOptions: TRANSACTION,
     });
     return {

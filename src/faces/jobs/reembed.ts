@@ -1,6 +1,6 @@
 import type { Embedder } from '../../engine/engine.ts';
 import type { Face as DetectedFace, Point } from '../../engine/face.ts';
-import { decodeImage } from '../../engine/image/decode.ts';
+import { decodeImage, STORED_LIMITS } from '../../engine/image/decode.ts';
 import { FacegraphError } from '../../errors.ts';
 import type { Face, Prisma } from '../../generated/prisma/client.ts';
 import { voidCalibrations } from '../calibration/gallery.ts';
@@ -124,7 +124,10 @@ async function embedFaces(
   if (faces.length === 0 || !stored) return;
   let vectors: Float32Array[];
   try {
-    vectors = await embedder.embed(await decodeImage(stored.bytes), faces.map(detected));
+    vectors = await embedder.embed(
+      await decodeImage(stored.bytes, STORED_LIMITS),
+      faces.map(detected),
+    );
   } catch (error) {
     if (!(error instanceof FacegraphError) || isPassing(error)) throw error;
     log(error);

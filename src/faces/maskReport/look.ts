@@ -1,5 +1,5 @@
 import type { Embedder } from '../../engine/engine.ts';
-import { decodeImage } from '../../engine/image/decode.ts';
+import { decodeImage, STORED_LIMITS } from '../../engine/image/decode.ts';
 import type { MaskedFace } from '../../generated/prisma/client.ts';
 import type { MaskProbe } from '../evaluation/maskComparisons.ts';
 import { sameFace } from '../evaluation/maskedSource.ts';
@@ -42,7 +42,11 @@ export async function lookUnderMasks(
   });
   const faces = rows.map(faceFromRow);
   const masks = wornMasks(faces, ANY_MASK, seed, hash);
-  const image = await aside.draw({ image: await decodeImage(stored.bytes), faces, masks });
+  const image = await aside.draw({
+    image: await decodeImage(stored.bytes, STORED_LIMITS),
+    faces,
+    masks,
+  });
   const found = await engine.detect(image);
   const looked = wanted.flatMap(({ place, faceId }) => {
     const i = rows.findIndex(({ id }) => id === faceId);
