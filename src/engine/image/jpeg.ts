@@ -1,5 +1,6 @@
 import jpeg from 'jpeg-js';
 import type { Image } from './image.ts';
+import { withPooledBlocks } from './jpegBlocks.ts';
 import { checkJpegScans, type JpegHeader } from './jpegHeader.ts';
 
 /**
@@ -14,7 +15,7 @@ export function decodeJpeg(bytes: Uint8Array, header: JpegHeader): Image {
   // Blocks are padded to a unit of at most 32 pixels, and tables cannot take more than the file has bytes.
   const perPixel = components.length * 6 + 3;
   const memory = (width + 32) * (height + 32) * perPixel + bytes.length + 65536;
-  const { data } = jpeg.decode(bytes, {
+  const options = {
     useTArray: true,
     formatAsRGBA: false,
     // jpeg-js ignores Adobe's "no transform" for three components.
@@ -24,6 +25,7 @@ export function decodeJpeg(bytes: Uint8Array, header: JpegHeader): Image {
     tolerantDecoding: true,
     maxResolutionInMP: Math.ceil((width * height) / 1e6),
     maxMemoryUsageInMB: Math.ceil(memory / 2 ** 20),
-  });
+  } as const;
+  const { data } = withPooledBlocks(() => jpeg.decode(bytes, options));
   return { width, height, data };
 }
