@@ -47,6 +47,9 @@ export interface BandPlan {
 const BAND_BYTES = 64 << 20;
 /** Candidates the first try has room for; more cost a second run. */
 const CAPACITY = 1 << 15;
+/** Candidates that come with their number, 64 KiB: photographs have hundreds. More are fetched after it. */
+const EXPECTED = 1 << 11;
+const CANDIDATE_BYTES = CANDIDATE_WORDS * 4;
 /**
  * More than a crowd of 20-pixel faces has on 40 megapixels (4 megapixels of one had 10,434). Each costs
  * the GPU a crop, so low thresholds could else keep it busy for hours.
@@ -108,9 +111,9 @@ export async function planProposals(
       }),
     );
 
-  const attempt = async (plans: readonly BandPlan[], found: GPUBuffer) => {
+  const attempt = async (plans: readonly BandPlan[], found: GPUBuffer, expected: number) => {
     const steps = plans.flatMap(({ resize, net, collect }) => [resize, ...net.steps, collect]);
-    const [countBytes, foundBytes] = await submitAndRead(
+    const [countBytes, first] = await submitAndRead(
       gpu,
       (encoder) => {
         encoder.clearBuffer(count);
@@ -118,20 +121,24 @@ export async function planProposals(
       },
       [
         { buffer: count, offset: 0, size: 4 },
-        { buffer: found, offset: 0, size: found.size },
+        { buffer: found, offset: 0, size: expected * CANDIDATE_BYTES },
       ],
     );
-    return { total: new Uint32Array(countBytes)[0], bytes: foundBytes };
+    const [total] = new Uint32Array(countBytes);
+    const size = total * CANDIDATE_BYTES;
+    if (total <= expected || size > found.size) return { total, bytes: first };
+    const [bytes] = await submitAndRead(gpu, () => undefined, [{ buffer: found, offset: 0, size }]);
+    return { total, bytes };
   };
 
-  const found = storage(scope, CAPACITY * CANDIDATE_WORDS * 4, 'candidates');
+  const found = storage(scope, CAPACITY * CANDIDATE_BYTES, 'candidates');
   const bandPlans = await plan(scope, found);
   return {
     bands: bandPlans,
     count,
     found,
     async run() {
-      const first = await attempt(bandPlans, found);
+      const first = await attempt(bandPlans, found, EXPECTED);
       if (first.total <= CAPACITY) return readCandidates(first.bytes, first.total);
       if (first.total > MAX_CANDIDATES)
         throw new FacegraphError(
@@ -140,8 +147,8 @@ export async function planProposals(
         );
       const inner = openScope(gpu);
       try {
-        const room = storage(inner, first.total * CANDIDATE_WORDS * 4, 'candidates');
-        const second = await attempt(await plan(inner, room), room);
+        const room = storage(inner, first.total * CANDIDATE_BYTES, 'candidates');
+        const second = await attempt(await plan(inner, room), room, first.total);
         return readCandidates(second.bytes, second.total);
       } finally {
         closeScope(inner);

@@ -2,6 +2,9 @@ import { FacegraphError } from '../errors.ts';
 import type { Gpu } from './device.ts';
 import { waitFor } from './wait.ts';
 
+/** What the offset of a mapped range must be a multiple of. */
+const MAP_ALIGNMENT = 8;
+
 /** A part of a buffer to bring back. */
 export interface Source {
   readonly buffer: GPUBuffer;
@@ -23,7 +26,12 @@ export async function submitAndRead(
   if (gpu.lost) throw lost();
   if (gpu.fault) throw new Error(`GPU commands are invalid: ${gpu.fault}`);
   const { device } = gpu;
-  const total = sources.reduce((sum, s) => sum + s.size, 0);
+  let total = 0;
+  const parts = sources.map((source) => {
+    const at = total;
+    total += Math.ceil(source.size / MAP_ALIGNMENT) * MAP_ALIGNMENT;
+    return { ...source, at };
+  });
   device.pushErrorScope('validation');
   const encoder = device.createCommandEncoder();
   record(encoder);
@@ -31,11 +39,8 @@ export async function submitAndRead(
     size: total,
     usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
   });
-  let at = 0;
-  for (const s of sources) {
-    encoder.copyBufferToBuffer(s.buffer, s.offset, staging, at, s.size);
-    at += s.size;
-  }
+  for (const { buffer, offset, size, at } of parts)
+    encoder.copyBufferToBuffer(buffer, offset, staging, at, size);
   device.queue.submit([encoder.finish()]);
   const invalid = device.popErrorScope();
   try {
@@ -47,14 +52,9 @@ export async function submitAndRead(
   }
   const error = await invalid;
   if (error) throw new Error(`GPU commands are invalid: ${error.message}`);
-  const whole = staging.getMappedRange().slice(0);
+  const read = parts.map(({ at, size }) => staging.getMappedRange(at, size).slice(0));
   staging.destroy();
-  let from = 0;
-  return sources.map((s) => {
-    const part = whole.slice(from, from + s.size);
-    from += s.size;
-    return part;
-  });
+  return read;
 }
 
 /**
