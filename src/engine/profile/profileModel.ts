@@ -3,7 +3,7 @@ import { clockOf } from '../../gpu/clock.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { createImageBuffer } from '../imageBuffer.ts';
 import { spread } from '../spread.ts';
-import { type FormulaModel, importFormula } from '../weights/formula.ts';
+import type { FormulaModel } from '../weights/formula.ts';
 import { hasWeights, loadModel } from '../weights/load.ts';
 import { type Manifest, manifest } from '../weights/manifest.ts';
 import type { Tensors } from '../weights/tensor.ts';
@@ -96,6 +96,8 @@ async function formulaOf({ name }: Manifest): Promise<Tensors> {
   const models: readonly string[] = ['senet50-vggface2', 'resnet50-vggface2'];
   if (!models.includes(name))
     throw new FacegraphError('InvalidInput', `formula weights exist only for ${models.join(', ')}`);
+  // It loads HDF5, whose code and source map are 66 MB of strings: too much for every server to keep.
+  const { importFormula } = await import('../weights/formula.ts');
   return importFormula(name as FormulaModel, false);
 }
 
