@@ -79,7 +79,7 @@ export async function decodeImage(
 ): Promise<Image> {
   const header = checkImage(bytes, limits);
   const pixels = header.width * header.height;
-  // One budget for all threads: pictures at the limit are decoded one at a time (1.4 GB each in jpeg-js, 2 GB in pngjs).
+  // One budget for all threads: pictures at the limit are decoded one at a time (1.1 GB each in jpeg-js, 2 GB in pngjs).
   pool ??= createPool(new URL('./worker.mjs', import.meta.url), {
     threads: THREADS,
     budget: DEFAULT_LIMITS.maxPixels,
