@@ -22,6 +22,11 @@ import { sweepTokens } from './faces/search/tokens.ts';
 const EXACT_LIMIT = 500_000;
 /** Node's own patience, five minutes for a whole request, is too short for a large gallery. */
 const REQUEST_MS = 3_600_000;
+/**
+ * systemd, `timeout` and shells signal every process of a service or group, and each launcher passes
+ * it on: so long all that arrive are one.
+ */
+const ONE_SIGNAL_MS = 1_000;
 
 /** An engine whose models are being made ready. */
 interface WarmingEngine {
@@ -70,6 +75,7 @@ async function serve(config: Config): Promise<void> {
   );
 
   let accepting = true;
+  let asked = 0;
   let ready = false;
   const api = createServer({
     db: database.client,
@@ -89,9 +95,13 @@ async function serve(config: Config): Promise<void> {
   if (typeof metricsAt === 'number') servers.push(await listen(scraped(metrics), host, metricsAt));
   const [at, scrapedAt] = servers.map((server) => urlOf(host, server));
   const stop = async (): Promise<void> => {
-    // Who asks twice does not want to wait.
-    if (!accepting) process.exit(1);
+    if (!accepting) {
+      if (performance.now() - asked < ONE_SIGNAL_MS) return;
+      // Who asks twice does not want to wait.
+      process.exit(1);
+    }
     accepting = false;
+    asked = performance.now();
     progress('stopping: waiting for requests and job items in flight');
     // At once, since that also ends the streams that follow jobs.
     const worked = jobs.stop();

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { gpuVariables } from '../scripts/setup/environment.mjs';
 
@@ -35,6 +36,8 @@ describe('a server that is told to stop', () => {
     await request.begun;
     server.child.kill('SIGTERM');
     await expect.poll(server.stdout, PATIENT).toContain('stopping');
+    // As from a launcher that passes on what the whole group got.
+    server.child.kill('SIGTERM');
     await expect.poll(() => refused(server.url), PATIENT).toBe(true);
     request.finish();
     expect(await request.answer).toMatchObject({ data: { health: { faces: 0 } } });
@@ -49,6 +52,7 @@ describe('a server that is told to stop', () => {
     await request.begun;
     server.child.kill('SIGTERM');
     await expect.poll(server.stdout, PATIENT).toContain('stopping');
+    await setTimeout(1_100);
     server.child.kill('SIGTERM');
     expect(await server.ended).toEqual({ code: 1, signal: null });
     await expect(request.answer).rejects.toThrow();
@@ -108,7 +112,7 @@ function slowUpload({ url, key }: Server) {
       };
     },
     // What was sent is on its way to a server on this machine.
-    pull: () => void setTimeout(begin, 300),
+    pull: () => void setTimeout(300).then(begin),
   });
   const headers = { 'x-api-key': key, 'content-type': 'application/json' };
   const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit;
