@@ -16,13 +16,15 @@ const PREFIX = 8;
  * 8 bytes, data), and syncs it to the disk. The machine is assumed little-endian, as the format is.
  */
 export async function writeSafetensors(path: string, tensors: Tensors): Promise<void> {
-  const header: Record<string, Entry> = {};
+  const entries: [name: string, entry: Entry][] = [];
   let offset = 0;
   for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
+    const end = offset + data.byteLength;
+    entries.push([name, { dtype: 'F32', shape, data_offsets: [offset, end] }]);
+    offset = end;
   }
-  const json = Buffer.from(JSON.stringify(header));
+  // Not assigned one by one: a tensor may be called __proto__.
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
   const padding = Buffer.alloc((8 - (json.length % 8)) % 8, ' ');
   const prefix = Buffer.alloc(PREFIX);
   prefix.writeBigUInt64LE(BigInt(json.length + padding.length));
