@@ -74,8 +74,7 @@ async function serve(config: Config): Promise<void> {
     log.error({ error: loggable(error) }, 'deleting expired tokens failed'),
   );
 
-  let accepting = true;
-  let asked = 0;
+  let stoppedAt: number | undefined;
   let ready = false;
   const api = createServer({
     db: database.client,
@@ -85,7 +84,7 @@ async function serve(config: Config): Promise<void> {
     searchLog,
     databaseKind: database.kind,
     graphiql: config.NODE_ENV !== 'production',
-    accepting: () => accepting && ready,
+    accepting: () => stoppedAt === undefined && ready,
     limits: limitsOf(config),
     metrics,
     metricsEndpoint: metricsAt === 'on',
@@ -95,13 +94,13 @@ async function serve(config: Config): Promise<void> {
   if (typeof metricsAt === 'number') servers.push(await listen(scraped(metrics), host, metricsAt));
   const [at, scrapedAt] = servers.map((server) => urlOf(host, server));
   const stop = async (): Promise<void> => {
-    if (!accepting) {
-      if (performance.now() - asked < ONE_SIGNAL_MS) return;
+    const now = performance.now();
+    if (stoppedAt !== undefined) {
+      if (now - stoppedAt < ONE_SIGNAL_MS) return;
       // Who asks twice does not want to wait.
       process.exit(1);
     }
-    accepting = false;
-    asked = performance.now();
+    stoppedAt = now;
     progress('stopping: waiting for requests and job items in flight');
     // At once, since that also ends the streams that follow jobs.
     const worked = jobs.stop();
@@ -120,7 +119,7 @@ async function serve(config: Config): Promise<void> {
   // Who asks before waits for the models; orchestrators wait for /readyz.
   progress(`listening: ${at}/healthz; models are made ready`);
   await warm;
-  if (!accepting) return;
+  if (stoppedAt !== undefined) return;
   // Shown at once, since it can be shown only once.
   const firstKey = await createFirstKey(database.client);
   ready = true;

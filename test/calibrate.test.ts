@@ -6,6 +6,7 @@ import { createGallery, enrolNew } from './api/gallery.ts';
 import { type Api, openApi, temporaryDirectory } from './api/harness.ts';
 import { globalId } from './api/rootFields.ts';
 import { randomArray } from './support/random.ts';
+import { unit } from './support/unit.ts';
 
 const CALIBRATE = `mutation ($name: String!, $key: String) {
   calibrate(gallery: { name: $name }, idempotencyKey: $key) { __typename ... on Job { id kind } ... on Failure { message } } }`;
@@ -25,15 +26,10 @@ const PEOPLE_OF_12: Somebody[] = Array.from({ length: 12 }, (_, person) => ({
   externalId: null,
   faces: [0, 1, 2].map((face) => {
     const noise = randomArray(1000 + 3 * person + face, 3);
-    return unit(randomArray(77 + person, 3).map((value, i) => value + 0.05 * noise[i]));
+    return unit(...randomArray(77 + person, 3).map((value, i) => value + 0.05 * noise[i]));
   }),
 }));
 const [[somebodysFace]] = PEOPLE_OF_12.map(({ faces }) => faces);
-
-function unit(values: Float32Array): Float32Array {
-  const norm = Math.hypot(...values);
-  return values.map((value) => value / norm);
-}
 
 afterAll(closeDecoder);
 

@@ -9,15 +9,10 @@ import { createIndexes } from '../src/faces/gallery/indexes.ts';
 import { contentOf, galleryOf, partsOf } from './api/bundles.ts';
 import { fakeEngine } from './api/fakeEngine.ts';
 import { temporaryDirectory } from './api/harness.ts';
-import { randomArray } from './support/random.ts';
+import { randomUnit } from './support/unit.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../scripts/facegraph.mjs');
 const WEIGHTS = hasWeights('facenet-vggface2');
-
-function unit(seed: number): Float32Array {
-  const values = randomArray(seed, 512);
-  return values.map((value) => value / Math.hypot(...values));
-}
 
 describe('facegraph gallery', () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -40,7 +35,7 @@ describe('facegraph gallery', () => {
     const engine = fakeEngine();
     const service = { db, engine, indexes: createIndexes(db, engine), galleries: null };
     id = await galleryOf(service, { name: 'staff' }, [
-      { name: 'Ada', externalId: 'a', faces: [unit(1), unit(2)] },
+      { name: 'Ada', externalId: 'a', faces: [randomUnit(1, 512), randomUnit(2, 512)] },
     ]);
     await galleryOf(
       service,
@@ -48,7 +43,7 @@ describe('facegraph gallery', () => {
       Array.from({ length: 9 }, (_, i) => ({
         name: `person ${i}`,
         externalId: null,
-        faces: [unit(10 + 2 * i), unit(11 + 2 * i)],
+        faces: [randomUnit(10 + 2 * i, 512), randomUnit(11 + 2 * i, 512)],
       })),
     );
     await database.close();

@@ -9,15 +9,10 @@ import { template } from '../src/faces/gallery/template.ts';
 import { fakeEngine } from './api/fakeEngine.ts';
 import { temporaryDirectory } from './api/harness.ts';
 import { POSTGRES_BIN, type Postgres, startPostgres } from './api/postgres.ts';
-import { randomArray } from './support/random.ts';
+import { randomUnit, unit } from './support/unit.ts';
 
 const MODEL = 'facenet-vggface2';
 const ALL = { top: 50, threshold: 2 } as const;
-
-function unit(...values: number[]): Float32Array {
-  const norm = Math.hypot(...values);
-  return Float32Array.from(values, (value) => value / norm);
-}
 
 const face = (seed: number) => ({
   face: {
@@ -33,7 +28,7 @@ const face = (seed: number) => ({
   },
   imageHash: 'none',
   bytes: new Uint8Array(),
-  embedding: unit(...randomArray(seed + 1, 3)),
+  embedding: randomUnit(seed + 1, 3),
 });
 
 interface Process {

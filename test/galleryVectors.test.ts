@@ -17,17 +17,13 @@ import { temporaryDirectory } from './api/harness.ts';
 import { POSTGRES_BIN, startPostgres } from './api/postgres.ts';
 import { MIGRATIONS, prismaMigrate } from './api/schemaEngine.ts';
 import { randomArray } from './support/random.ts';
+import { randomUnit, unit } from './support/unit.ts';
 
 const engine = fakeEngine();
-const PROBES = [1, 2, 3].map((seed) => unit(randomArray(seed + 100, 3)));
-
-function unit(values: Float32Array): Float32Array {
-  const norm = Math.hypot(...values);
-  return values.map((value) => value / norm);
-}
+const PROBES = [1, 2, 3].map((seed) => randomUnit(seed + 100, 3));
 
 function somebody(name: string, ...seeds: number[]) {
-  return { name, externalId: null, faces: seeds.map((seed) => unit(randomArray(seed + 1, 3))) };
+  return { name, externalId: null, faces: seeds.map((seed) => randomUnit(seed + 1, 3)) };
 }
 
 describe('vectors in the database', () => {
@@ -125,7 +121,7 @@ describe('vectors in the database', () => {
 
   async function enrolMore(id: string, seed: number): Promise<void> {
     await changeFaces(service(indexes), id, async (tx, touched, { model }) => {
-      const embedding = unit(randomArray(seed + 10, 3));
+      const embedding = randomUnit(seed + 10, 3);
       const identity = await tx.identity.create({ data: { galleryId: id, name: `new ${seed}` } });
       const face = await tx.face.create({
         data: {
@@ -195,11 +191,11 @@ describe('vectors in the database', () => {
   it('find 99 of 100 nearest rows by HNSW, of random and of clustered vectors in one index', async () => {
     const [ROWS, TOP, MODEL] = [1500, 20, 'facenet-vggface2'];
     const at = {
-      random: (i: number) => unit(randomArray(i + 1, 512)),
+      random: (i: number) => randomUnit(i + 1, 512),
       clustered: (i: number) => {
         const noise = randomArray(i + 1, 512);
         const centre = randomArray(100_000 + (i % 150), 512);
-        return unit(centre.map((value, d) => value + noise[d] / 3));
+        return unit(...centre.map((value, d) => value + noise[d] / 3));
       },
     };
     // Built at once, which takes a sixth of the time.

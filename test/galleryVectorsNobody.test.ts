@@ -5,17 +5,12 @@ import { createIndexes, type Indexes } from '../src/faces/gallery/indexes.ts';
 import { insertFace, insertIdentity } from '../src/faces/gallery/store.ts';
 import { fakeEngine } from './api/fakeEngine.ts';
 import { temporaryDirectory } from './api/harness.ts';
-import { randomArray } from './support/random.ts';
+import { randomUnit } from './support/unit.ts';
 
 const MODEL = 'facenet-vggface2';
 const LIMIT = 20;
 /** An embedding rounded to f16 moves a cosine distance by less than this. */
 const HALF = 1e-3;
-
-function unit(values: Float32Array): Float32Array {
-  const norm = Math.hypot(...values);
-  return values.map((value) => value / norm);
-}
 
 const landmarks = {
   leftEye: [1, 1],
@@ -89,11 +84,11 @@ describe('galleries searched in the database, with faces of nobody known', () =>
     const people = await Promise.all(['a', 'b', 'c', 'd'].map((name) => person(id, name)));
     const faces: string[] = [];
     for (let i = 0; i < LIMIT; i++)
-      faces.push(await enrol(id, people[i % 4], unit(randomArray(i + 1, 3))));
-    const probes = [11, 12, 13].map((seed) => unit(randomArray(seed * 1000, 3)));
+      faces.push(await enrol(id, people[i % 4], randomUnit(i + 1, 3)));
+    const probes = [11, 12, 13].map((seed) => randomUnit(seed * 1000, 3));
     await inDatabase.promote();
     expect(await rows(id)).toBe(0);
-    faces.push(await enrol(id, people[0], unit(randomArray(77, 3))));
+    faces.push(await enrol(id, people[0], randomUnit(77, 3)));
     await inDatabase.promote();
     expect(await rows(id)).toBe(LIMIT + 1);
     await expectAlike(id, probes, 3);
@@ -135,7 +130,7 @@ describe('galleries searched in the database, with faces of nobody known', () =>
   it('are read onto the GPU again when the model changes, and forgotten with the gallery', async () => {
     const id = await gallery('changing');
     const somebody = await person(id, 'somebody');
-    for (let i = 0; i <= LIMIT; i++) await enrol(id, somebody, unit(randomArray(i + 200, 3)));
+    for (let i = 0; i <= LIMIT; i++) await enrol(id, somebody, randomUnit(i + 200, 3));
     await inDatabase.promote();
     expect(await rows(id)).toBe(LIMIT + 1);
     const db = database.client;
@@ -143,7 +138,7 @@ describe('galleries searched in the database, with faces of nobody known', () =>
     await db.embedding.updateMany({ where: { face: { galleryId: id } }, data: { model } });
     await db.gallery.update({ where: { id }, data: { model, version: { increment: 1 } } });
     await inDatabase.follow(id);
-    await expectAlike(id, [unit(randomArray(5, 3))], 1);
+    await expectAlike(id, [randomUnit(5, 3)], 1);
     await db.gallery.delete({ where: { id } });
     await inDatabase.follow(id);
     expect(inDatabase.size(id)).toBe(0);

@@ -7,13 +7,7 @@ import { createSearchIndex, sharedProbes } from '../src/engine/searchIndex.ts';
 import { openGpu } from '../src/gpu/device.ts';
 import { type RowFormat, SEARCH_BLOCK } from '../src/kernels/search.ts';
 import { testGpu } from './support/gpu.ts';
-import { randomArray } from './support/random.ts';
-
-function unit(seed: number, dimensions: number): Float32Array {
-  const v = randomArray(seed, dimensions);
-  const norm = Math.hypot(...v);
-  return v.map((x) => x / norm);
-}
+import { randomUnit } from './support/unit.ts';
 
 function sorted(rows: Map<string, Float32Array>, probe: Float32Array, k: number) {
   return [...rows]
@@ -82,13 +76,13 @@ describe('search index', () => {
           for (const [i, { id, add, seed }] of operations.entries()) {
             const name = `face ${id}`;
             if (add) {
-              rows.set(name, unit(seed, 10));
-              made.add(name, unit(seed, 10));
+              rows.set(name, randomUnit(seed, 10));
+              made.add(name, randomUnit(seed, 10));
             } else expect(made.remove(name)).toBe(rows.delete(name));
-            if (i % 20 === 19) await expectSame(made, rows, [unit(i, 10)], k);
+            if (i % 20 === 19) await expectSame(made, rows, [randomUnit(i, 10)], k);
           }
           expect(made.size).toBe(rows.size);
-          await expectSame(made, rows, [unit(1, 10), unit(2, 10)], k);
+          await expectSame(made, rows, [randomUnit(1, 10), randomUnit(2, 10)], k);
           made.destroy();
         },
       ),
@@ -100,25 +94,30 @@ describe('search index', () => {
     const made = index(64);
     const rows = new Map<string, Float32Array>();
     for (let i = 0; i < 3 * SEARCH_BLOCK + 17; i++) {
-      rows.set(`r${i}`, unit(i, 64));
-      made.add(`r${i}`, unit(i, 64));
-      if (i === SEARCH_BLOCK + 5) await expectSame(made, rows, [unit(99, 64)], 3); // resident, then grows
+      rows.set(`r${i}`, randomUnit(i, 64));
+      made.add(`r${i}`, randomUnit(i, 64));
+      if (i === SEARCH_BLOCK + 5) await expectSame(made, rows, [randomUnit(99, 64)], 3); // resident, then grows
     }
-    await expectSame(made, rows, [unit(7, 64), unit(5000, 64), unit(6000, 64)], 10);
-    await expectSame(made, rows, [unit(7, 64)], 2 * SEARCH_BLOCK + 1); // more than a block has
+    await expectSame(
+      made,
+      rows,
+      [randomUnit(7, 64), randomUnit(5000, 64), randomUnit(6000, 64)],
+      10,
+    );
+    await expectSame(made, rows, [randomUnit(7, 64)], 2 * SEARCH_BLOCK + 1); // more than a block has
     for (let i = 0; i < 3 * SEARCH_BLOCK; i++) {
       rows.delete(`r${i}`);
       made.remove(`r${i}`);
     }
-    await expectSame(made, rows, [unit(7, 64)], 30);
+    await expectSame(made, rows, [randomUnit(7, 64)], 30);
     made.destroy();
   });
 
   it('answers nothing when empty and refuses what does not fit', async () => {
     const made = index(8);
-    expect(await made.search([unit(1, 8)], 3)).toEqual([[]]);
+    expect(await made.search([randomUnit(1, 8)], 3)).toEqual([[]]);
     expect(() => made.add('x', new Float32Array(9))).toThrow('9 values does not fit an index of 8');
-    expect(() => made.search([unit(1, 8)], 0)).toThrow('k is 0');
+    expect(() => made.search([randomUnit(1, 8)], 0)).toThrow('k is 0');
     expect(made.remove('nobody')).toBe(false);
   });
 
@@ -128,9 +127,9 @@ describe('search index', () => {
       const { made, runs } = await sharing(64, format);
       // Each third row lies there twice, so that many distances are equal.
       const rows = 2 * SEARCH_BLOCK + 100;
-      for (let i = 0; i < rows; i++) made.add(`r${i}`, unit(i % 3 === 0 ? i % 99 : i, 64));
+      for (let i = 0; i < rows; i++) made.add(`r${i}`, randomUnit(i % 3 === 0 ? i % 99 : i, 64));
       const wanted = [1, 3, 1, 2, 1, 4].map((count, i) => ({
-        probes: Array.from({ length: count }, (_, p) => unit(9 * i + p, 64)),
+        probes: Array.from({ length: count }, (_, p) => randomUnit(9 * i + p, 64)),
         k: [20, 17, 32, 20, 25, 20][i],
       }));
       const alone = [];
@@ -152,8 +151,8 @@ describe('search index', () => {
 
   it('shares no dispatch among searches for far more or fewer rows, nor beyond its bounds', async () => {
     const { made, runs } = await sharing(8, 'f32');
-    for (let i = 0; i < 200; i++) made.add(`r${i}`, unit(i, 8));
-    const probes = (count: number) => Array.from({ length: count }, (_, p) => unit(p, 8));
+    for (let i = 0; i < 200; i++) made.add(`r${i}`, randomUnit(i, 8));
+    const probes = (count: number) => Array.from({ length: count }, (_, p) => randomUnit(p, 8));
     const searches = [
       [1, 4],
       [1, 100],
@@ -182,14 +181,14 @@ describe('search index', () => {
 
   it('leaves out of a dispatch whoever has gone, and fails none of the others', async () => {
     const { made, runs } = await sharing(8, 'f32');
-    for (let i = 0; i < 200; i++) made.add(`r${i}`, unit(i, 8));
+    for (let i = 0; i < 200; i++) made.add(`r${i}`, randomUnit(i, 8));
     const gone = new AbortController();
     const search = (client: string, signal?: AbortSignal) =>
-      inNameOf(caller(client, signal), () => made.search([unit(7, 8)], 3));
+      inNameOf(caller(client, signal), () => made.search([randomUnit(7, 8)], 3));
     const [a, b, c] = [search('a'), search('b', gone.signal), search('c')];
     gone.abort();
     await expect(b).rejects.toMatchObject({ code: 'Cancelled' });
-    expect(() => made.search([unit(1, 9)], 3)).toThrow('does not fit');
+    expect(() => made.search([randomUnit(1, 9)], 3)).toThrow('does not fit');
     expect((await a)[0][0].id).toBe('r7');
     expect(await c).toEqual(await a);
     expect(runs).toEqual([2]);
@@ -197,17 +196,17 @@ describe('search index', () => {
     const late = search('a');
     made.destroy();
     expect(await late).toEqual(await a);
-    expect(() => made.search([unit(1, 8)], 3)).toThrow('after destroy');
+    expect(() => made.search([randomUnit(1, 8)], 3)).toThrow('after destroy');
   });
 
   it('moves to a new device with all its rows', async () => {
     let gpu = await openGpu();
     const made = createSearchIndex(8, (task) => task(gpu));
-    for (let i = 0; i < 50; i++) made.add(String(i), unit(i, 8));
-    const [before] = await made.search([unit(3, 8)], 2);
+    for (let i = 0; i < 50; i++) made.add(String(i), randomUnit(i, 8));
+    const [before] = await made.search([randomUnit(3, 8)], 2);
     gpu.device.destroy();
     gpu = await openGpu();
-    expect((await made.search([unit(3, 8)], 2))[0]).toEqual(before);
+    expect((await made.search([randomUnit(3, 8)], 2))[0]).toEqual(before);
     expect(before[0].id).toBe('3');
     made.destroy();
     gpu.device.destroy();

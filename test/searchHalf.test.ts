@@ -4,13 +4,7 @@ import { fromHalf, toHalf } from '../src/engine/half.ts';
 import { createSearchIndex } from '../src/engine/searchIndex.ts';
 import { SEARCH_BLOCK } from '../src/kernels/search.ts';
 import { testGpu } from './support/gpu.ts';
-import { randomArray } from './support/random.ts';
-
-function unit(seed: number, dimensions: number): Float32Array {
-  const v = randomArray(seed, dimensions);
-  const norm = Math.hypot(...v);
-  return v.map((x) => x / norm);
-}
+import { randomUnit } from './support/unit.ts';
 
 const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, v, i) => sum + v * b[i], 0);
 
@@ -50,12 +44,12 @@ describe('search index of f16 rows', () => {
           for (const { id, add, seed } of operations) {
             const name = `face ${id}`;
             if (add) {
-              rows.set(name, unit(seed, dimensions));
-              made.add(name, unit(seed, dimensions));
+              rows.set(name, randomUnit(seed, dimensions));
+              made.add(name, randomUnit(seed, dimensions));
             } else expect(made.remove(name)).toBe(rows.delete(name));
           }
           expect(made.size).toBe(rows.size);
-          await expectSame(made, rows, unit(1, dimensions), k);
+          await expectSame(made, rows, randomUnit(1, dimensions), k);
           made.destroy();
         },
       ),
@@ -67,23 +61,23 @@ describe('search index of f16 rows', () => {
     const made = index(512);
     const rows = new Map<string, Float32Array>();
     for (let i = 0; i < SEARCH_BLOCK + 17; i++) {
-      rows.set(`r${i}`, unit(i, 512));
-      made.add(`r${i}`, unit(i, 512));
-      if (i === 100) await expectSame(made, rows, unit(7, 512), 3);
+      rows.set(`r${i}`, randomUnit(i, 512));
+      made.add(`r${i}`, randomUnit(i, 512));
+      if (i === 100) await expectSame(made, rows, randomUnit(7, 512), 3);
     }
-    await expectSame(made, rows, unit(5000, 512), 10);
+    await expectSame(made, rows, randomUnit(5000, 512), 10);
     for (let i = 0; i < SEARCH_BLOCK; i += 2) {
       rows.delete(`r${i}`);
       made.remove(`r${i}`);
     }
-    await expectSame(made, rows, unit(6000, 512), 30);
+    await expectSame(made, rows, randomUnit(6000, 512), 30);
     made.destroy();
   });
 
   it.each([2, 4, 7])('%i probes at once find what each finds alone', async (count) => {
     const made = index(20);
-    for (let i = 0; i < SEARCH_BLOCK + 300; i++) made.add(`r${i}`, unit(i, 20));
-    const probes = Array.from({ length: count }, (_, i) => unit(7000 + i, 20));
+    for (let i = 0; i < SEARCH_BLOCK + 300; i++) made.add(`r${i}`, randomUnit(i, 20));
+    const probes = Array.from({ length: count }, (_, i) => randomUnit(7000 + i, 20));
     const together = await made.search(probes, 9);
     for (const [p, probe] of probes.entries()) {
       const [alone] = await made.search([probe], 9);
